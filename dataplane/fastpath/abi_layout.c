@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "824d465b197809ecfd9a64709da444f6fff38392088f904ad43e0efc2e6a26d3";
+const char sb_abi_hash[] = "308a3404dfa3f17fdc074909d0b9575cd04b941dfe4532316976e651290b9480";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -348,40 +348,6 @@ _Static_assert(offsetof(struct sb_detection_pages, top) == 464, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, incident) == 3064, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, baseline) == 386040, "make abi");
 
-_Static_assert(sizeof(struct sb_port_stats) == 1040, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 1032, "make abi");
-
-_Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
-_Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
-_Static_assert(offsetof(struct sb_stage_stats, dropped) == 8, "make abi");
-_Static_assert(offsetof(struct sb_stage_stats, sampled_packets) == 16, "make abi");
-_Static_assert(offsetof(struct sb_stage_stats, sampled_cycles) == 24, "make abi");
-
-_Static_assert(sizeof(struct sb_origin_stats) == 24, "make abi");
-_Static_assert(offsetof(struct sb_origin_stats, originated) == 0, "make abi");
-_Static_assert(offsetof(struct sb_origin_stats, sent) == 8, "make abi");
-_Static_assert(offsetof(struct sb_origin_stats, tx_full) == 16, "make abi");
-
-_Static_assert(sizeof(struct sb_connection_stats) == 88, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, active) == 0, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, proven) == 8, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, opened) == 16, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, expired) == 24, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, evicted) == 32, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, untracked) == 40, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, opening) == 48, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, accepted) == 56, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, failed) == 64, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, bad_checksum) == 72, "make abi");
-_Static_assert(offsetof(struct sb_connection_stats, proxied) == 80, "make abi");
-
 _Static_assert(sizeof(struct sb_waf_stats) == 56, "make abi");
 _Static_assert(offsetof(struct sb_waf_stats, scans) == 0, "make abi");
 _Static_assert(offsetof(struct sb_waf_stats, bytes) == 8, "make abi");
@@ -424,49 +390,6 @@ _Static_assert(offsetof(struct sb_http_stats, responses) == 136, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_bytes) == 184, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_used) == 192, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_full) == 200, "make abi");
-
-_Static_assert(sizeof(struct sb_profile_stats) == 2952, "make abi");
-_Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
-
-_Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
-_Static_assert(offsetof(struct sb_profile_label, name) == 0, "make abi");
-
-_Static_assert(sizeof(struct sb_rule_group_label) == 64, "make abi");
-_Static_assert(offsetof(struct sb_rule_group_label, name) == 0, "make abi");
-
-_Static_assert(sizeof(struct sb_latency) == 184, "make abi");
-_Static_assert(offsetof(struct sb_latency, count) == 0, "make abi");
-_Static_assert(offsetof(struct sb_latency, sum_ns) == 8, "make abi");
-_Static_assert(offsetof(struct sb_latency, bucket) == 16, "make abi");
-
-_Static_assert(sizeof(struct sb_lcore_stats) == 8953856, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, misrouted) == 24, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, handover_lost) == 32, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, events_lost) == 40, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, latency) == 48, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, request_latency) == 232, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, response_time) == 416, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, connections) == 600, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, http) == 688, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, waf) == 896, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, port) == 952, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 3032, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3384, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, link) == 3504, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, inner) == 4064, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4128, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4272, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4344, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, connections_of) == 6050040, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 6066424, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6590712, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6593784, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6593792, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8690944, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8690952, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 64, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -526,6 +449,83 @@ _Static_assert(sizeof(struct sb_most_hit) == 32016, "make abi");
 _Static_assert(offsetof(struct sb_most_hit, version) == 0, "make abi");
 _Static_assert(offsetof(struct sb_most_hit, count) == 8, "make abi");
 _Static_assert(offsetof(struct sb_most_hit, entry) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_port_stats) == 1040, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 1032, "make abi");
+
+_Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
+_Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
+_Static_assert(offsetof(struct sb_stage_stats, dropped) == 8, "make abi");
+_Static_assert(offsetof(struct sb_stage_stats, sampled_packets) == 16, "make abi");
+_Static_assert(offsetof(struct sb_stage_stats, sampled_cycles) == 24, "make abi");
+
+_Static_assert(sizeof(struct sb_origin_stats) == 24, "make abi");
+_Static_assert(offsetof(struct sb_origin_stats, originated) == 0, "make abi");
+_Static_assert(offsetof(struct sb_origin_stats, sent) == 8, "make abi");
+_Static_assert(offsetof(struct sb_origin_stats, tx_full) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_connection_stats) == 88, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, active) == 0, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, proven) == 8, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, opened) == 16, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, expired) == 24, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, evicted) == 32, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, untracked) == 40, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, opening) == 48, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, accepted) == 56, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, failed) == 64, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, bad_checksum) == 72, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, proxied) == 80, "make abi");
+
+_Static_assert(sizeof(struct sb_profile_stats) == 2952, "make abi");
+_Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
+
+_Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
+_Static_assert(offsetof(struct sb_profile_label, name) == 0, "make abi");
+
+_Static_assert(sizeof(struct sb_rule_group_label) == 64, "make abi");
+_Static_assert(offsetof(struct sb_rule_group_label, name) == 0, "make abi");
+
+_Static_assert(sizeof(struct sb_latency) == 184, "make abi");
+_Static_assert(offsetof(struct sb_latency, count) == 0, "make abi");
+_Static_assert(offsetof(struct sb_latency, sum_ns) == 8, "make abi");
+_Static_assert(offsetof(struct sb_latency, bucket) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_lcore_stats) == 8953856, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, misrouted) == 24, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, handover_lost) == 32, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, events_lost) == 40, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, latency) == 48, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, request_latency) == 232, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, response_time) == 416, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, connections) == 600, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, http) == 688, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, waf) == 896, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, port) == 952, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 3032, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3384, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, link) == 3504, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, inner) == 4064, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4128, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4272, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4344, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, connections_of) == 6050040, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 6066424, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6590712, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6593784, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6593792, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8690944, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8690952, "make abi");
 
 _Static_assert(sizeof(struct sb_stats_header) == 1200128, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, magic) == 0, "make abi");

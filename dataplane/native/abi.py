@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "824d465b197809ecfd9a64709da444f6fff38392088f904ad43e0efc2e6a26d3"
+ABI_HASH = "308a3404dfa3f17fdc074909d0b9575cd04b941dfe4532316976e651290b9480"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -1596,90 +1596,6 @@ class DetectionPages(ctypes.Structure):
     ]
 
 
-class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 1040 bytes."""
-
-    received: int
-    received_bytes: int
-    forwarded: int
-    forwarded_bytes: int
-    consumed: int
-    held_now: int
-    dropped: ctypes.Array[ctypes.c_uint64]
-    dropped_bytes: int
-
-    _fields_ = [
-        ("received", ctypes.c_uint64),  # 0
-        ("received_bytes", ctypes.c_uint64),  # 8
-        ("forwarded", ctypes.c_uint64),  # 16
-        ("forwarded_bytes", ctypes.c_uint64),  # 24
-        ("consumed", ctypes.c_uint64),  # 32
-        ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 123),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 1032
-    ]
-
-
-class StageStats(ctypes.Structure):
-    """struct sb_stage_stats: 32 bytes."""
-
-    packets: int
-    dropped: int
-    sampled_packets: int
-    sampled_cycles: int
-
-    _fields_ = [
-        ("packets", ctypes.c_uint64),  # 0
-        ("dropped", ctypes.c_uint64),  # 8
-        ("sampled_packets", ctypes.c_uint64),  # 16
-        ("sampled_cycles", ctypes.c_uint64),  # 24
-    ]
-
-
-class OriginStats(ctypes.Structure):
-    """struct sb_origin_stats: 24 bytes."""
-
-    originated: int
-    sent: int
-    tx_full: int
-
-    _fields_ = [
-        ("originated", ctypes.c_uint64),  # 0
-        ("sent", ctypes.c_uint64),  # 8
-        ("tx_full", ctypes.c_uint64),  # 16
-    ]
-
-
-class ConnectionStats(ctypes.Structure):
-    """struct sb_connection_stats: 88 bytes."""
-
-    active: int
-    proven: int
-    opened: int
-    expired: int
-    evicted: int
-    untracked: int
-    opening: int
-    accepted: int
-    failed: int
-    bad_checksum: int
-    proxied: int
-
-    _fields_ = [
-        ("active", ctypes.c_uint64),  # 0
-        ("proven", ctypes.c_uint64),  # 8
-        ("opened", ctypes.c_uint64),  # 16
-        ("expired", ctypes.c_uint64),  # 24
-        ("evicted", ctypes.c_uint64),  # 32
-        ("untracked", ctypes.c_uint64),  # 40
-        ("opening", ctypes.c_uint64),  # 48
-        ("accepted", ctypes.c_uint64),  # 56
-        ("failed", ctypes.c_uint64),  # 64
-        ("bad_checksum", ctypes.c_uint64),  # 72
-        ("proxied", ctypes.c_uint64),  # 80
-    ]
-
-
 class WafStats(ctypes.Structure):
     """struct sb_waf_stats: 56 bytes."""
 
@@ -1775,113 +1691,6 @@ class HttpStats(ctypes.Structure):
         ("pool_bytes", ctypes.c_uint64),  # 184
         ("pool_used", ctypes.c_uint64),  # 192
         ("pool_full", ctypes.c_uint64),  # 200
-    ]
-
-
-class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 2952 bytes."""
-
-    count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
-
-    _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 123),  # 0
-    ]
-
-
-class ProfileLabel(ctypes.Structure):
-    """struct sb_profile_label: 64 bytes."""
-
-    name: ctypes.Array[ctypes.c_uint8]
-
-    _fields_ = [
-        ("name", ctypes.c_uint8 * 64),  # 0
-    ]
-
-
-class RuleGroupLabel(ctypes.Structure):
-    """struct sb_rule_group_label: 64 bytes."""
-
-    name: ctypes.Array[ctypes.c_uint8]
-
-    _fields_ = [
-        ("name", ctypes.c_uint8 * 64),  # 0
-    ]
-
-
-class Latency(ctypes.Structure):
-    """struct sb_latency: 184 bytes."""
-
-    count: int
-    sum_ns: int
-    bucket: ctypes.Array[ctypes.c_uint64]
-
-    _fields_ = [
-        ("count", ctypes.c_uint64),  # 0
-        ("sum_ns", ctypes.c_uint64),  # 8
-        ("bucket", ctypes.c_uint64 * 21),  # 16
-    ]
-
-
-class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 8953856 bytes."""
-
-    heartbeat: int
-    busy_cycles: int
-    total_cycles: int
-    misrouted: int
-    handover_lost: int
-    events_lost: int
-    latency: Latency
-    request_latency: Latency
-    response_time: Latency
-    connections: ConnectionStats
-    http: HttpStats
-    waf: WafStats
-    port: ctypes.Array[PortStats]
-    stage: ctypes.Array[StageStats]
-    origin: ctypes.Array[OriginStats]
-    link: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
-    inner: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
-    neighbor: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
-    neighbor_beyond: ctypes.Array[ctypes.c_uint64]
-    profile: ctypes.Array[ProfileStats]
-    connections_of: ctypes.Array[ctypes.c_uint64]
-    rule_hits: ctypes.Array[ctypes.c_uint64]
-    rule_group: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
-    evidence_count: int
-    evidence: ctypes.Array[Evidence]
-    capture_count: int
-    capture: ctypes.Array[Capture]
-
-    _fields_ = [
-        ("heartbeat", ctypes.c_uint64),  # 0
-        ("busy_cycles", ctypes.c_uint64),  # 8
-        ("total_cycles", ctypes.c_uint64),  # 16
-        ("misrouted", ctypes.c_uint64),  # 24
-        ("handover_lost", ctypes.c_uint64),  # 32
-        ("events_lost", ctypes.c_uint64),  # 40
-        ("latency", Latency),  # 48
-        ("request_latency", Latency),  # 232
-        ("response_time", Latency),  # 416
-        ("connections", ConnectionStats),  # 600
-        ("http", HttpStats),  # 688
-        ("waf", WafStats),  # 896
-        ("port", PortStats * 2),  # 952
-        ("stage", StageStats * 11),  # 3032
-        ("origin", OriginStats * 5),  # 3384
-        ("link", (ctypes.c_uint64 * 35) * 2),  # 3504
-        ("inner", (ctypes.c_uint64 * 4) * 2),  # 4064
-        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4128
-        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4272
-        ("profile", ProfileStats * 2048),  # 4344
-        ("connections_of", ctypes.c_uint64 * 2048),  # 6050040
-        ("rule_hits", ctypes.c_uint64 * 65536),  # 6066424
-        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6590712
-        ("evidence_count", ctypes.c_uint64),  # 6593784
-        ("evidence", Evidence * 4096),  # 6593792
-        ("capture_count", ctypes.c_uint64),  # 8690944
-        ("capture", Capture * 1024),  # 8690952
-        ("_padding_8953096", ctypes.c_uint8 * 760),  # 8953096
     ]
 
 
@@ -2036,6 +1845,197 @@ class MostHit(ctypes.Structure):
         ("version", ctypes.c_uint64),  # 0
         ("count", ctypes.c_uint64),  # 8
         ("entry", HitEntry * 1000),  # 16
+    ]
+
+
+class PortStats(ctypes.Structure):
+    """struct sb_port_stats: 1040 bytes."""
+
+    received: int
+    received_bytes: int
+    forwarded: int
+    forwarded_bytes: int
+    consumed: int
+    held_now: int
+    dropped: ctypes.Array[ctypes.c_uint64]
+    dropped_bytes: int
+
+    _fields_ = [
+        ("received", ctypes.c_uint64),  # 0
+        ("received_bytes", ctypes.c_uint64),  # 8
+        ("forwarded", ctypes.c_uint64),  # 16
+        ("forwarded_bytes", ctypes.c_uint64),  # 24
+        ("consumed", ctypes.c_uint64),  # 32
+        ("held_now", ctypes.c_uint64),  # 40
+        ("dropped", ctypes.c_uint64 * 123),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 1032
+    ]
+
+
+class StageStats(ctypes.Structure):
+    """struct sb_stage_stats: 32 bytes."""
+
+    packets: int
+    dropped: int
+    sampled_packets: int
+    sampled_cycles: int
+
+    _fields_ = [
+        ("packets", ctypes.c_uint64),  # 0
+        ("dropped", ctypes.c_uint64),  # 8
+        ("sampled_packets", ctypes.c_uint64),  # 16
+        ("sampled_cycles", ctypes.c_uint64),  # 24
+    ]
+
+
+class OriginStats(ctypes.Structure):
+    """struct sb_origin_stats: 24 bytes."""
+
+    originated: int
+    sent: int
+    tx_full: int
+
+    _fields_ = [
+        ("originated", ctypes.c_uint64),  # 0
+        ("sent", ctypes.c_uint64),  # 8
+        ("tx_full", ctypes.c_uint64),  # 16
+    ]
+
+
+class ConnectionStats(ctypes.Structure):
+    """struct sb_connection_stats: 88 bytes."""
+
+    active: int
+    proven: int
+    opened: int
+    expired: int
+    evicted: int
+    untracked: int
+    opening: int
+    accepted: int
+    failed: int
+    bad_checksum: int
+    proxied: int
+
+    _fields_ = [
+        ("active", ctypes.c_uint64),  # 0
+        ("proven", ctypes.c_uint64),  # 8
+        ("opened", ctypes.c_uint64),  # 16
+        ("expired", ctypes.c_uint64),  # 24
+        ("evicted", ctypes.c_uint64),  # 32
+        ("untracked", ctypes.c_uint64),  # 40
+        ("opening", ctypes.c_uint64),  # 48
+        ("accepted", ctypes.c_uint64),  # 56
+        ("failed", ctypes.c_uint64),  # 64
+        ("bad_checksum", ctypes.c_uint64),  # 72
+        ("proxied", ctypes.c_uint64),  # 80
+    ]
+
+
+class ProfileStats(ctypes.Structure):
+    """struct sb_profile_stats: 2952 bytes."""
+
+    count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+
+    _fields_ = [
+        ("count", (ctypes.c_uint64 * 3) * 123),  # 0
+    ]
+
+
+class ProfileLabel(ctypes.Structure):
+    """struct sb_profile_label: 64 bytes."""
+
+    name: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("name", ctypes.c_uint8 * 64),  # 0
+    ]
+
+
+class RuleGroupLabel(ctypes.Structure):
+    """struct sb_rule_group_label: 64 bytes."""
+
+    name: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("name", ctypes.c_uint8 * 64),  # 0
+    ]
+
+
+class Latency(ctypes.Structure):
+    """struct sb_latency: 184 bytes."""
+
+    count: int
+    sum_ns: int
+    bucket: ctypes.Array[ctypes.c_uint64]
+
+    _fields_ = [
+        ("count", ctypes.c_uint64),  # 0
+        ("sum_ns", ctypes.c_uint64),  # 8
+        ("bucket", ctypes.c_uint64 * 21),  # 16
+    ]
+
+
+class LcoreStats(ctypes.Structure):
+    """struct sb_lcore_stats: 8953856 bytes."""
+
+    heartbeat: int
+    busy_cycles: int
+    total_cycles: int
+    misrouted: int
+    handover_lost: int
+    events_lost: int
+    latency: Latency
+    request_latency: Latency
+    response_time: Latency
+    connections: ConnectionStats
+    http: HttpStats
+    waf: WafStats
+    port: ctypes.Array[PortStats]
+    stage: ctypes.Array[StageStats]
+    origin: ctypes.Array[OriginStats]
+    link: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+    inner: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+    neighbor: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+    neighbor_beyond: ctypes.Array[ctypes.c_uint64]
+    profile: ctypes.Array[ProfileStats]
+    connections_of: ctypes.Array[ctypes.c_uint64]
+    rule_hits: ctypes.Array[ctypes.c_uint64]
+    rule_group: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+    evidence_count: int
+    evidence: ctypes.Array[Evidence]
+    capture_count: int
+    capture: ctypes.Array[Capture]
+
+    _fields_ = [
+        ("heartbeat", ctypes.c_uint64),  # 0
+        ("busy_cycles", ctypes.c_uint64),  # 8
+        ("total_cycles", ctypes.c_uint64),  # 16
+        ("misrouted", ctypes.c_uint64),  # 24
+        ("handover_lost", ctypes.c_uint64),  # 32
+        ("events_lost", ctypes.c_uint64),  # 40
+        ("latency", Latency),  # 48
+        ("request_latency", Latency),  # 232
+        ("response_time", Latency),  # 416
+        ("connections", ConnectionStats),  # 600
+        ("http", HttpStats),  # 688
+        ("waf", WafStats),  # 896
+        ("port", PortStats * 2),  # 952
+        ("stage", StageStats * 11),  # 3032
+        ("origin", OriginStats * 5),  # 3384
+        ("link", (ctypes.c_uint64 * 35) * 2),  # 3504
+        ("inner", (ctypes.c_uint64 * 4) * 2),  # 4064
+        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4128
+        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4272
+        ("profile", ProfileStats * 2048),  # 4344
+        ("connections_of", ctypes.c_uint64 * 2048),  # 6050040
+        ("rule_hits", ctypes.c_uint64 * 65536),  # 6066424
+        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6590712
+        ("evidence_count", ctypes.c_uint64),  # 6593784
+        ("evidence", Evidence * 4096),  # 6593792
+        ("capture_count", ctypes.c_uint64),  # 8690944
+        ("capture", Capture * 1024),  # 8690952
+        ("_padding_8953096", ctypes.c_uint8 * 760),  # 8953096
     ]
 
 

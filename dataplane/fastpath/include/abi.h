@@ -18,6 +18,8 @@
 #include "abi/policy.h"
 #include "abi/traffic.h"
 #include "abi/detection.h"
+#include "abi/inspection.h"
+#include "abi/node_state.h"
 #include "abi/statistics.h"
 #include "abi/rings.h"
 #include "abi/explain.h"

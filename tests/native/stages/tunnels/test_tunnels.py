@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP, Ether
-from scapy.packet import Raw
 
 from dataplane.base.networks import Network
-from dataplane.native import abi
 from dataplane.native.abi import (
     Encapsulation,
     Inside,
@@ -30,10 +26,7 @@ from dataplane.tables.lists import Lists, pack
 from dataplane.tables.policy_table import PolicyTable
 from tests.native import broken_frames, frames
 from tests.native.encapsulated import (
-    ENDPOINT4,
-    ENDPOINT6,
     SENDER4,
-    VXLAN_PORT,
     gre,
     in_gre,
     in_mpls,
@@ -46,90 +39,15 @@ from tests.native.encapsulated import (
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
 from tests.native.stages.limits.limits_support import buckets, dropped, put_limit
-
-KINDS = [Encapsulation.VXLAN, Encapsulation.GRE]
-WRAPS: dict[str, Callable[..., bytes]] = {
-    "vxlan": in_vxlan,
-    "gre": in_gre,
-    "gre-bridged": lambda *args, **kwargs: in_gre(*args, bridged=True, **kwargs),
-}
-KIND_OF = {
-    "vxlan": Encapsulation.VXLAN,
-    "gre": Encapsulation.GRE,
-    "gre-bridged": Encapsulation.GRE,
-}
-ENDPOINT, PROFILES = 1, 3
-"""The profile of the endpoint; its rule does not apply to others."""
-NEVER = 0xFFFFFFFF
-
-Fill = Callable[[PolicyTable], None]
-
-
-def put_endpoint(
-    table: PolicyTable, inside: Inside = Inside.JUDGE, port: int = VXLAN_PORT
-) -> abi.Profile:
-    """Add its profile to a table, and the default one."""
-    table.add(0)
-    profile = table.add(ENDPOINT)
-    profile.uses |= Use.TUNNELS
-    profile.vxlan_port = port
-    profile.inside[Encapsulation.VXLAN] = profile.inside[Encapsulation.GRE] = inside
-    for text in (ENDPOINT4, ENDPOINT6):
-        network = Network.parse(text)
-        table.target(network.key, network.prefix_length, ENDPOINT)
-    return profile
-
-
-def saying(inside: Inside, *, port: int = VXLAN_PORT, mode: Mode = Mode.ENFORCE) -> Fill:
-    def fill(table: PolicyTable) -> None:
-        put_endpoint(table, inside, port).mode[Reason.INNER_REFUSED] = mode
-
-    return fill
-
-
-@pytest.fixture
-def judging(harness: Harness) -> Harness:
-    """With a profile that judges what is inside, for the endpoint alone."""
-    harness.use_policy(saying(Inside.JUDGE))
-    return harness
-
-
-def _listed(harness: Harness, entries: list[tuple[str, ListKind]]) -> Iterator[Lists]:
-    with Lists(harness.library, 64, 64, 1, bytes(range(16))) as lists:
-        harness.node.lists = lists.address
-        for text, kind in entries:
-            network = Network.parse(text)
-            assert lists.put(pack([(network.key, network.prefix_length, kind, NEVER)])) == 0
-        lists.commit()
-        yield lists
-
-
-@pytest.fixture
-def banned(harness: Harness) -> Iterator[Lists]:
-    """The clients are, and the tunnel's sender is allowed."""
-    entries = [(text, ListKind.BLACKLIST) for text in (frames.CLIENT4, frames.CLIENT6)]
-    yield from _listed(harness, [*entries, (SENDER4, ListKind.ALLOWLIST)])
-
-
-def reason_of(harness: Harness, data: bytes | Frame) -> Reason:
-    harness.reset_stats()
-    packet = harness.run_one(data)
-    assert_ledger(harness, PROFILES)
-    return Reason(packet.reason)
-
-
-def assert_outer(harness: Harness, data: bytes | Frame, kind: Encapsulation | None) -> None:
-    """It was forwarded as the packet that it is outside."""
-    harness.reset_stats()
-    one = data if isinstance(data, Frame) else Frame(data)
-    packet = harness.run_one(one)
-    assert (Verdict(packet.verdict), packet.reason) == (Verdict.PASS, Reason.NONE)
-    assert PacketFlag.INNER not in PacketFlag(packet.flags)
-    assert packet.profile == ENDPOINT
-    assert harness.bytes_of(packet) == one.data
-    assert sum(harness.stats.inner[one.port]) == (kind is not None)
-    assert kind is None or harness.stats.inner[one.port][kind] == 1
-
+from tests.native.stages.tunnels.tunnels_support import (
+    ENDPOINT,
+    KIND_OF,
+    WRAPS,
+    assert_outer,
+    put_endpoint,
+    reason_of,
+    saying,
+)
 
 # --- judged ---------------------------------------------------------------------------------------
 
@@ -326,110 +244,6 @@ def test_vxlan_is_known_by_its_port(harness: Harness, banned: Lists) -> None:
     answer = bytearray(vxlan(frame, port=8472))
     answer[:4] = answer[2:4] + answer[:2]
     assert_outer(harness, tunnelled(bytes(answer), 17), None)
-
-
-# --- headers --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("version", [4, 6])
-@pytest.mark.parametrize("flags", [0, 0x8000, 0x2000, 0x1000, 0xB000])
-def test_the_optional_fields_of_gre_are_skipped(
-    judging: Harness, banned: Lists, flags: int, version: int
-) -> None:
-    _, ethertype, packet = split(frames.good("ipv4-tcp"))
-    data = tunnelled(gre(packet, ethertype, flags=flags), 47, version=version)
-    assert reason_of(judging, data) is Reason.BLACKLIST
-
-
-@pytest.mark.parametrize("flags", [0x4000, 0x0800, 0x0400, 1, 4])
-def test_gre_that_receivers_discard_is_malformed(judging: Harness, flags: int) -> None:
-    """RFC 2784, sections 2.3 and 2.3.1."""
-    _, ethertype, packet = split(frames.good("ipv4-tcp"))
-    data = tunnelled(gre(packet, ethertype, flags=flags), 47)
-    assert reason_of(judging, data) is Reason.INNER_MALFORMED
-    judging.set_mode(Reason.INNER_MALFORMED, Mode.OFF, ENDPOINT)
-    assert_outer(judging, data, Encapsulation.GRE)
-
-
-@pytest.mark.parametrize("redirect", [b"", bytes(4)])
-def test_ipv4_redirected_by_wccp_is_judged(
-    judging: Harness, banned: Lists, redirect: bytes
-) -> None:
-    _, _, packet = split(frames.good("ipv4-tcp"))
-    data = tunnelled(gre(redirect + packet, 0x883E), 47)
-    assert reason_of(judging, data) is Reason.BLACKLIST
-
-
-def test_vxlan_without_an_identifier_is_malformed(judging: Harness) -> None:
-    """RFC 7348, section 5: the flag I is 1."""
-    frame = frames.good("ipv4-tcp")
-    assert reason_of(judging, tunnelled(vxlan(frame, flags=0xF7), 17)) is Reason.INNER_MALFORMED
-    assert reason_of(judging, tunnelled(vxlan(frame, flags=0xFF), 17)) is Reason.NONE
-
-
-def test_the_packet_inside_ends_with_its_datagram(judging: Harness) -> None:
-    """Bytes behind it do not make up for an IP length that goes beyond."""
-    whole = vxlan(frames.good("ipv4-tcp"))
-    short = whole[:4] + struct.pack("!H", len(whole) - 1) + whole[6:]
-    assert reason_of(judging, tunnelled(short, 17)) is Reason.IP_LENGTH
-
-
-def test_gre_behind_extension_headers_is_judged(judging: Harness, banned: Lists) -> None:
-    _, ethertype, packet = split(frames.good("ipv6-tcp"))
-    inside = IPv6ExtHdrDestOpt(nh=47) / Raw(gre(packet, ethertype))
-    assert reason_of(judging, tunnelled(bytes(inside), 60, version=6)) is Reason.BLACKLIST
-
-
-# --- fragments, cut -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("frag", [0, 100])
-def test_a_fragment_of_gre_can_not_be_judged(judging: Harness, frag: int) -> None:
-    _, ethertype, packet = split(frames.good("ipv4-tcp"))
-    payload = gre(packet, ethertype) + bytes(-len(packet) % 8 + 4)
-    data = tunnelled(payload, 47, flags="MF", frag=frag)
-    assert reason_of(judging, data) is Reason.INNER_REFUSED
-    assert judging.stats.stage[Stage.PARSE].dropped == 1
-    back = tunnelled(payload, 47, side=Port.INSIDE, flags="MF", frag=frag)
-    assert_outer(judging, Frame(back, Port.INSIDE), Encapsulation.GRE)
-    inside = IPv6ExtHdrFragment(nh=47, offset=frag, m=1) / Raw(payload)
-    assert reason_of(judging, tunnelled(bytes(inside), 44, version=6)) is Reason.INNER_REFUSED
-
-
-def test_a_first_fragment_of_vxlan_can_not_be_judged(judging: Harness) -> None:
-    """Without it the endpoint can't use the others."""
-    payload = vxlan(frames.good("ipv4-tcp") + bytes(16), surplus=800)[:64]
-    assert reason_of(judging, tunnelled(payload, 17, flags="MF")) is Reason.INNER_REFUSED
-    assert reason_of(judging, tunnelled(payload, 17, flags="MF", frag=8)) is Reason.NONE
-
-
-@pytest.mark.parametrize("wrap", list(WRAPS))
-@pytest.mark.parametrize("name", ["ipv4-tcp", "ipv6-extensions"])
-def test_a_frame_that_ends_at_any_byte_is_dropped(
-    judging: Harness, banned: Lists, name: str, wrap: str
-) -> None:
-    whole = WRAPS[wrap](frames.good(name))
-    for size in range(len(whole)):
-        assert judging.run_one(whole[:size]).verdict == Verdict.DROP, size
-
-
-@pytest.mark.parametrize("wrap", list(WRAPS))
-@pytest.mark.parametrize("name", ["ipv4-tcp-options", "ipv6-extensions"])
-def test_headers_beyond_the_first_segment_are_dropped(
-    judging: Harness, banned: Lists, name: str, wrap: str
-) -> None:
-    whole = WRAPS[wrap](frames.good(name))
-    for size in range(34, len(whole)):
-        packet = judging.run_one(Frame(whole[:size], length=len(whole)))
-        assert packet.verdict == Verdict.DROP, size
-
-
-@pytest.mark.parametrize("wrap", list(WRAPS))
-def test_what_a_capture_has_cut_is_not_called_malformed(judging: Harness, wrap: str) -> None:
-    whole = WRAPS[wrap](frames.good("ipv4-tcp-options"))
-    for size in range(14, len(whole)):
-        judging.run_one(Frame(whole[:size], flags=PacketFlag.CUT, length=len(whole)))
-        assert judging.burst.packets[0].verdict == Verdict.PASS, size
 
 
 # --- refused --------------------------------------------------------------------------------------
