@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.packets import traffic
-from bench.packets.policy import PROFILES
+from bench.packets.inputs import traffic
+from bench.packets.inputs.policy import PROFILES
 from bench.packets.worker import WorkerBench
 from dataplane.native import abi
 from dataplane.pcap import create_capture

@@ -81,7 +81,7 @@ static inline uint32_t ipv4_source(uint64_t number) {
     return (top == 127 ? 223 : top) << 24 | (mixed & 0xffffff);
 }
 
-/* From 64 networks /20, like the sources and prefixes of bench/packets/traffic.py. */
+/* From 64 networks /20, like the sources and prefixes of bench/packets/inputs/traffic.py. */
 static inline void ipv6_source(uint64_t number, uint64_t out[2]) {
     uint64_t high = mix(number), low = mix(number ^ 1ull << 40);
 

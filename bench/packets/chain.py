@@ -12,8 +12,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.packets import countries, traffic
-from bench.packets.policy import PROFILES, full_policy
+from bench.packets.inputs import countries, traffic
+from bench.packets.inputs.policy import PROFILES, full_policy
 from dataplane.base.settings import (
     ConnectionCapacities,
     DataplaneSettings,

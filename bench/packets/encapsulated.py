@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.packets.chain import BURSTS, REPETITIONS, ROUNDS, WARM, Case, Chain, Depth
-from bench.packets.policy import full_policy
+from bench.packets.inputs.policy import full_policy
 from dataplane.native import abi
 from dataplane.policy.rules.packets.encapsulation import VXLAN_PORT
 

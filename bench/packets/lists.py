@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.packets import traffic
 from bench.packets.chain import ROOT
+from bench.packets.inputs import traffic
 from dataplane.native import library
 from dataplane.tables.lists import Lists, pack_bytes
 

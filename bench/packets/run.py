@@ -22,8 +22,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.packets import apply, ban, countries, memory, node, policy, testpmd, traffic
+from bench.packets import apply, ban, memory, node, testpmd
 from bench.packets.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
+from bench.packets.inputs import countries, policy, traffic
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
 """Wanted cycles per packet down to the stage limits, by family and number of sources; misses."""

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.packets import traffic
+from bench.packets.inputs import traffic
 from bench.packets.worker import WorkerBench
 from dataplane.pcap import create_capture
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from bench.packets import countries, traffic
+from bench.packets.inputs import countries, traffic
 from dataplane.native import abi
 from dataplane.policy.rules.packets.encapsulation import VXLAN_PORT
 from dataplane.tables.policy_table import KEY_BYTES, PolicyTable

@@ -1,7 +1,7 @@
 """The country database of the benchmarks: half a million prefixes of each family.
 
-``python -m bench.packets.countries [FILE]`` prints ranges, memory, and the time to read and build
-its tables, and those of another database if given (``secbeat countries build``).
+``python -m bench.packets.inputs.countries [FILE]`` prints ranges, memory, and the time to read and
+build its tables, and those of another database if given (``secbeat countries build``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.packets import traffic
+from bench.packets.inputs import traffic
 from dataplane.countries import database
 from dataplane.native import abi, library
 from dataplane.tables.country_table import RANGE_BYTES, CountryTable
