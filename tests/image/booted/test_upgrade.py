@@ -14,7 +14,7 @@ import pytest
 
 from tests.fleet.support.release import release_with
 from tests.image.support.artifacts import WHEELHOUSE
-from tests.image.support.identity import identity
+from tests.image.support.kept import BANNED, Kept
 from tests.image.support.peers.controller import PLAYBOOK_S, Controller
 from tests.image.support.peers.outside import Outside
 from tests.image.support.peers.taps import Wire
@@ -25,7 +25,6 @@ from tests.support.waiting import wait_for
 
 MODULE = "appliance/cli/processes.py"
 SECOND = "SECOND = True"
-BANNED = "198.51.100.99"
 HEALTHY_S = 300
 pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
 
@@ -45,11 +44,9 @@ def test_the_roles_find_the_machine_as_they_would_make_it(
 
 @dataclass(frozen=True)
 class Before:
-    """What the machine had."""
+    """What the machine had, its rule, and its id and UUID in the fleet."""
 
-    files: dict[str, str]
-    database: str
-    key: str
+    kept: Kept
     rule: str
     in_the_fleet: tuple[str, str]
 
@@ -66,12 +63,7 @@ def upgraded(
     """After ``rollout.yml``; the machine has a ban, a rule and a key of the time before."""
     wire.wait_until_it_forwards()
     rule = protect(node)
-    added = node.api("POST", "/blacklist", json={"ip": BANNED, "reason": "before the upgrade"})
-    assert added.status_code in DONE, added.text
-    made = node.api("POST", "/keys", json={"name": "before-the-upgrade", "role": "operate"})
-    assert made.status_code == 201, made.text
-    database = node.api("GET", "/status").json()["database_id"]
-    before = Before(identity(node), database, made.json()["key"], rule, of_the_fleet(outside))
+    before = Before(Kept.on(node), rule, of_the_fleet(outside))
     release = release_with(run.directory / "second", MODULE, f"\n{SECOND}\n", WHEELHOUSE)
     counts = controller.play("rollout.yml", release, "nodes")
     assert counts["changed"] > 0
@@ -90,15 +82,11 @@ def test_the_software_is_the_other_images(
 
 
 def test_it_is_the_same_node_with_its_keys_and_its_configuration(node: VM, upgraded: Before):
-    assert identity(node) == upgraded.files
+    upgraded.kept.assert_same_node(node)
 
 
 def test_its_database_is_the_same_with_all_that_was_in_it(node: VM, upgraded: Before):
-    status = node.api("GET", "/status", upgraded.key).json()
-    assert status["database_id"] == upgraded.database
-    listed = node.api("GET", "/blacklist", upgraded.key, params={"limit": 1000}).json()
-    (entry,) = [each for each in listed["blacklist"] if each["ip"] == BANNED]
-    assert (entry["reason"], entry["state"]) == ("before the upgrade", "in_force")
+    upgraded.kept.assert_same_database(node)
 
 
 def test_it_forwards_and_its_rules_are_in_force(node: VM, wire: Wire, upgraded: Before):

@@ -9,25 +9,24 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.image.support import inside
 from tests.image.support.artifacts import WHEELHOUSE, accelerator, python_sources
 from tests.image.support.expected import SECBEAT_TOML
-from tests.image.support.identity import identity
+from tests.image.support.kept import Kept
 from tests.image.support.peers import seed
 from tests.image.support.peers.controller import PLAYBOOK_S, Controller
 from tests.image.support.peers.taps import Wire
 from tests.image.support.run import Run
 from tests.image.support.vms.vm import API_PORT, SSH_PORT, VM, Plan
-from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
+from tests.image.support.waf import ATTACK, DONE, code_of, protect
 from tests.support.waiting import wait_for
 
 OLDER = "SECBEAT_OLDER_IMAGE"
-BANNED = "198.51.100.99"
-IN_FORCE_S = 300
+POLICY = "before-the-upgrade"
+READY_S = 300
 pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
 
 
@@ -61,26 +60,18 @@ def node(run: Run, wire: Wire) -> Iterator[VM]:
 
 @dataclass(frozen=True)
 class Before:
-    """What the machine had."""
+    """What the machine had, and the digests of its release's Python files."""
 
-    files: dict[str, str]
-    database: str
-    key: str
-    rule: str
+    kept: Kept
     sources: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def before(node: VM) -> Before:
-    """With a ban, a rule and a key."""
-    rule = protect(node)
-    added = node.api("POST", "/blacklist", json={"ip": BANNED, "reason": "before the upgrade"})
-    assert added.status_code in DONE, added.text
-    made = node.api("POST", "/keys", json={"name": "before-the-upgrade", "role": "operate"})
-    assert made.status_code == 201, made.text
-    database = node.api("GET", "/status").json()["database_id"]
-    files = identity(node, is_in_a_fleet=False)
-    return Before(files, database, made.json()["key"], rule, sources(node))
+    """With a policy, a ban and a key; an older release may know no rules of the WAF."""
+    put = node.api("PUT", "/policy", json={"name": POLICY})
+    assert put.status_code in DONE, put.text
+    return Before(Kept.on(node, is_in_a_fleet=False), sources(node))
 
 
 @pytest.fixture(scope="module")
@@ -97,25 +88,13 @@ def sources(node: VM) -> dict[str, str]:
     return {path: digest for digest, path in (line.split() for line in lines)}
 
 
-def in_force(node: VM, key: str) -> dict[str, Any]:
-    """The ban of the time before."""
-    listed = node.api("GET", "/blacklist", key, params={"limit": 1000}).json()
-    (entry,) = [each for each in listed["blacklist"] if each["ip"] == BANNED]
-    return dict(entry)
-
-
 def assert_the_same(node: VM, wire: Wire, before: Before) -> None:
     """The same node, with all that was in force."""
     wire.wait_until_it_forwards()
-    wait_for(node.is_ready, "the API is ready", IN_FORCE_S, every_s=1)
-    assert identity(node, is_in_a_fleet=False) == before.files
-    assert node.api("GET", "/status", before.key).json()["database_id"] == before.database
-    wait_for(
-        lambda: in_force(node, before.key)["state"] == "in_force", "the ban", IN_FORCE_S, every_s=1
-    )
-    assert in_force(node, before.key)["reason"] == "before the upgrade"
-    wait_for(lambda: status_of(node, before.rule) == "active", "the rule", IN_FORCE_S, every_s=1)
-    assert (code_of(wire, ATTACK), code_of(wire, "")) == ("403", "200")
+    wait_for(node.is_ready, "the API is ready", READY_S, every_s=1)
+    before.kept.assert_same_node(node)
+    before.kept.assert_same_database(node)
+    assert node.api("GET", "/policy", before.kept.key).json()["policy"]["name"] == POLICY
 
 
 def test_rollout_brings_the_release(
@@ -137,6 +116,12 @@ def test_site_brings_the_rest_and_then_changes_nothing(
         assert counts["failed"] == 0
         assert turn == 0 or counts["changed"] == 0
     assert_the_same(node, wire, before)
+
+
+def test_it_has_what_the_older_release_had_not(node: VM, wire: Wire, before: Before) -> None:
+    protect(node)
+    assert (code_of(wire, ATTACK), code_of(wire, "")) == ("403", "200")
+    assert node.api("PUT", "/policy", json={"name": POLICY}).status_code in DONE
 
 
 def test_it_boots_again_as_the_same_node(node: VM, wire: Wire, before: Before) -> None:

@@ -1,0 +1,50 @@
+"""What a machine has before an upgrade and must have after it: identity, database, ban and key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.image.support.identity import identity
+from tests.image.support.vms.vm import VM
+from tests.image.support.waf import DONE
+from tests.support.waiting import wait_for
+
+BANNED, REASON = "198.51.100.99", "before the upgrade"
+_IN_FORCE_S = 300
+
+
+@dataclass(frozen=True)
+class Kept:
+    """``key``: an API key that was made before the upgrade."""
+
+    files: dict[str, str]
+    database: str
+    key: str
+    is_in_a_fleet: bool
+
+    @classmethod
+    def on(cls, node: VM, *, is_in_a_fleet: bool = True) -> Kept:
+        """Ban an address and make a key."""
+        added = node.api("POST", "/blacklist", json={"ip": BANNED, "reason": REASON})
+        assert added.status_code in DONE, added.text
+        made = node.api("POST", "/keys", json={"name": "before-the-upgrade", "role": "operate"})
+        assert made.status_code == 201, made.text
+        database = node.api("GET", "/status").json()["database_id"]
+        files = identity(node, is_in_a_fleet=is_in_a_fleet)
+        return cls(files, database, made.json()["key"], is_in_a_fleet)
+
+    def assert_same_node(self, node: VM) -> None:
+        """Node id, keys and configuration are those of before."""
+        assert identity(node, is_in_a_fleet=self.is_in_a_fleet) == self.files
+
+    def assert_same_database(self, node: VM) -> None:
+        """The database is that of before; its key is accepted and its ban comes in force."""
+        status = node.api("GET", "/status", self.key).json()
+        assert status["database_id"] == self.database
+        wait_for(lambda: self._state(node) == "in_force", "the ban", _IN_FORCE_S, every_s=1)
+
+    def _state(self, node: VM) -> str:
+        listed = node.api("GET", "/blacklist", self.key, params={"limit": 1000}).json()
+        (entry,) = [each for each in listed["blacklist"] if each["ip"] == BANNED]
+        assert entry["reason"] == REASON
+        return str(entry["state"])
