@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tests.image.support.vms.vm import VM
 
 FLEET_KEY = "/var/lib/secbeat/agent/fleet.key"
+WEBHOOKS_FILE = "/var/lib/secbeat/agent/webhooks.secret"
 IDENTITY = (
     "/etc/machine-id",
     "/etc/secbeat/secbeat.toml",
@@ -13,15 +16,15 @@ IDENTITY = (
     "/etc/ssh/ssh_host_ed25519_key",
     "/var/lib/secbeat/agent/agent.key",
     FLEET_KEY,
-    "/var/lib/secbeat/agent/webhooks.secret",
+    WEBHOOKS_FILE,
     "/var/lib/secbeat/keys/admin.key",
     "/var/lib/secbeat/node-id",
 )
 
 
-def identity(node: VM, *, is_in_a_fleet: bool = True) -> dict[str, str]:
-    """Digests of all that."""
-    files = [path for path in IDENTITY if is_in_a_fleet or path != FLEET_KEY]
+def identity(node: VM, without: Collection[str] = ()) -> dict[str, str]:
+    """Digests of all that; ``without``: files that this machine does not have."""
+    files = [path for path in IDENTITY if path not in without]
     lines = node.root(f"sha256sum {' '.join(files)}").splitlines()
     digests = {path: digest for digest, path in (line.split() for line in lines)}
     assert set(digests) == set(files)

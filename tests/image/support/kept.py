@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tests.image.support.identity import identity
@@ -20,22 +21,21 @@ class Kept:
     files: dict[str, str]
     database: str
     key: str
-    is_in_a_fleet: bool
+    without: Collection[str]
 
     @classmethod
-    def on(cls, node: VM, *, is_in_a_fleet: bool = True) -> Kept:
-        """Ban an address and make a key."""
+    def on(cls, node: VM, without: Collection[str] = ()) -> Kept:
+        """Ban an address and make a key; `without` as in `identity`."""
         added = node.api("POST", "/blacklist", json={"ip": BANNED, "reason": REASON})
         assert added.status_code in DONE, added.text
         made = node.api("POST", "/keys", json={"name": "before-the-upgrade", "role": "operate"})
         assert made.status_code == 201, made.text
         database = node.api("GET", "/status").json()["database_id"]
-        files = identity(node, is_in_a_fleet=is_in_a_fleet)
-        return cls(files, database, made.json()["key"], is_in_a_fleet)
+        return cls(identity(node, without), database, made.json()["key"], without)
 
     def assert_same_node(self, node: VM) -> None:
         """Node id, keys and configuration are those of before."""
-        assert identity(node, is_in_a_fleet=self.is_in_a_fleet) == self.files
+        assert identity(node, self.without) == self.files
 
     def assert_same_database(self, node: VM) -> None:
         """The database is that of before; its key is accepted and its ban comes in force."""

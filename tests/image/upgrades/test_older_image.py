@@ -15,6 +15,7 @@ import pytest
 from tests.image.support import inside
 from tests.image.support.artifacts import WHEELHOUSE, accelerator, python_sources
 from tests.image.support.expected import SECBEAT_TOML
+from tests.image.support.identity import FLEET_KEY, WEBHOOKS_FILE
 from tests.image.support.kept import Kept
 from tests.image.support.peers import seed
 from tests.image.support.peers.controller import PLAYBOOK_S, Controller
@@ -68,10 +69,10 @@ class Before:
 
 @pytest.fixture(scope="module")
 def before(node: VM) -> Before:
-    """With a policy, a ban and a key; an older release may know no rules of the WAF."""
+    """With a policy, a ban and a key; an older release may have neither WAF nor webhooks."""
     put = node.api("PUT", "/policy", json={"name": POLICY})
     assert put.status_code in DONE, put.text
-    return Before(Kept.on(node, is_in_a_fleet=False), sources(node))
+    return Before(Kept.on(node, without=(FLEET_KEY, WEBHOOKS_FILE)), sources(node))
 
 
 @pytest.fixture(scope="module")
