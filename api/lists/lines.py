@@ -23,11 +23,16 @@ from api.lists.kinds import ADDRESS, kind
 from api.lists.schemas import Duration, Reason
 from api.lists.wide import WIDE_BITS, refuse_everything, warnings_about
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.input.list_file import UTF8_SIGNATURE, networks_of, without_comment
+from dataplane.base.input.list_file import (
+    LINE_BYTES_MAX,
+    UTF8_SIGNATURE,
+    content_of,
+    networks_of,
+    too_long,
+)
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 LINES_MAX = 1_000_000
-LINE_BYTES_MAX = 4096
 NAMED_MAX = 100
 """Lines that an answer names, for each kind."""
 TEXT, NDJSON = "text/plain", "application/x-ndjson"
@@ -193,8 +198,6 @@ class Lines:
     def _row(self, line: int, raw: bytes) -> Iterator[Row]:
         """Parse one line by all rules."""
         try:
-            if len(raw) > LINE_BYTES_MAX:
-                raise _too_long(raw)
             said = self._read(raw, self._defaults)
             if said is None:
                 return
@@ -248,11 +251,6 @@ class Lines:
         return BadLineError("one line too many", line=line, value=count, limit=limit)
 
 
-def _too_long(raw: bytes) -> InvalidInputError:
-    value, limit = raw[:_SHOWN].decode("ascii", "replace"), f"{LINE_BYTES_MAX} bytes"
-    return InvalidInputError("is too long", field="line", value=value, limit=limit)
-
-
 _Said = tuple[str, str | None, int | None]
 """Networks as text, reason and duration of a line."""
 _Read = Callable[[bytes, Defaults], _Said | None]
@@ -260,11 +258,13 @@ _Read = Callable[[bytes, Defaults], _Said | None]
 
 
 def _read_text(raw: bytes, defaults: Defaults) -> _Said | None:
-    text = without_comment(raw.decode("utf-8", "replace"))
+    text = content_of(raw)
     return (text, defaults.reason, defaults.duration_s) if text else None
 
 
 def _read_json(raw: bytes, defaults: Defaults) -> _Said | None:
+    if len(raw) > LINE_BYTES_MAX:
+        raise too_long(raw)
     raw = raw.removeprefix(UTF8_SIGNATURE).strip()
     if not raw:
         return None

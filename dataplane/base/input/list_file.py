@@ -1,18 +1,19 @@
 """Text files of networks, as people and feeds write them: the syntax of a line, and a reader.
 
-A line is an address, a prefix, or a range ``first-last``; ``#`` and ``;`` begin a comment. Imports
-of the API, the command line and replay all use this module, so that a file means the same to each.
+A line is an address, a prefix, or a range ``first-last``; ``#`` and ``;`` begin a comment. The text
+before the comment has at most `LINE_BYTES_MAX`. Imports of the API, the command line and replay all
+use this module, so that a file means the same to each.
 Invalid lines raise an error that names file, line and reason of the first hundred.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.networks import KEY_BITS, Network
+from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 UTF8_SIGNATURE = b"\xef\xbb\xbf"
 """UTF-8's signature (RFC 3629 section 6), which some editors write at the start of a text. In
@@ -21,7 +22,9 @@ _MARK = UTF8_SIGNATURE.decode()
 _RANGE_LIMIT = "two addresses of one family, the lower one first"
 _SHOWN = 100
 NAMED_MAX = 100
-_LINE_LENGTH_MAX = 4096
+LINE_BYTES_MAX = 4096
+"""Bytes of a line before its comment."""
+_MAPPED = Network(MAPPED_PREFIX + bytes(4), 8 * len(MAPPED_PREFIX))
 
 
 def read_list_file(path: Path) -> Iterator[Network]:
@@ -31,20 +34,21 @@ def read_list_file(path: Path) -> Iterator[Network]:
     are invalid lines.
     """
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from read_list(_lines(file), str(path))
+        with path.open("rb") as file:
+            yield from read_list(file, str(path))
     except OSError as error:
         raise InvalidInputError(
             f"list file {path} can't be read: {error.strerror}", field="file", value=str(path)
         ) from error
 
 
-def read_list(lines: Iterable[str], name: str) -> Iterator[Network]:
-    """The networks of lines; ``name``: the name of the file in errors."""
+def read_list(file: BinaryIO, name: str) -> Iterator[Network]:
+    """The networks of a stream; ``name``: its name in errors. Raises InvalidInputsError as
+    `read_list_file`."""
     named, count = list[InvalidInputError](), 0
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(file), 1):
         try:
-            if text := without_comment(line):
+            if text := content_of(line):
                 yield from networks_of(text)
         except InvalidInputError as error:
             count += 1
@@ -56,19 +60,32 @@ def read_list(lines: Iterable[str], name: str) -> Iterator[Network]:
         raise InvalidInputsError(named, count)
 
 
-def _lines(file: TextIO) -> Iterator[str]:
-    """Lines; of one that is too long for a network, only the beginning."""
-    while line := file.readline(_LINE_LENGTH_MAX):
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines; of a long one, one byte more than `LINE_BYTES_MAX`."""
+    while line := file.readline(LINE_BYTES_MAX + 1):
         yield line
-        while len(line) == _LINE_LENGTH_MAX and not line.endswith("\n"):
-            line = file.readline(_LINE_LENGTH_MAX)
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LINE_BYTES_MAX)
 
 
-def without_comment(line: str) -> str:
-    """The content of a line; empty: there is none."""
-    if "#" in line or ";" in line:
-        line = line.partition("#")[0].partition(";")[0]
-    return line.removeprefix(_MARK).strip()
+def content_of(line: bytes) -> str:
+    """The text of a line without its comment; empty: there is none.
+
+    Of a line that is longer than `LINE_BYTES_MAX`, one byte more is sufficient. Raises
+    InvalidInputError: the text before the comment is longer.
+    """
+    if b"#" in line or b";" in line:
+        line = line.partition(b"#")[0].partition(b";")[0]
+    if len(line) > LINE_BYTES_MAX:
+        raise too_long(line)
+    return line.decode("utf-8", "replace").removeprefix(_MARK).strip()
+
+
+def too_long(line: bytes) -> InvalidInputError:
+    """The error for a line that is longer than `LINE_BYTES_MAX`."""
+    value, limit = line[:_SHOWN].decode("ascii", "replace"), f"{LINE_BYTES_MAX} bytes"
+    message = f"is too long, limit {limit} without a comment"
+    return InvalidInputError(message, field="line", value=value, limit=limit)
 
 
 def networks_of(text: str) -> tuple[Network, ...]:
@@ -88,7 +105,10 @@ def networks_of(text: str) -> tuple[Network, ...]:
         raise _no_range(text) from exc
     if not (one.is_address and other.is_address and one.family == other.family and one <= other):
         raise _no_range(text)
-    return _cover(int.from_bytes(one.key, "big"), int.from_bytes(other.key, "big"))
+    found = _cover(int.from_bytes(one.key, "big"), int.from_bytes(other.key, "big"))
+    if one.family != 4 and _MAPPED in found:  # noqa: PLR2004 - the prefix would be IPv4's 0.0.0.0/0
+        raise _across_mapped(text)
+    return found
 
 
 def _cover(one: int, other: int) -> tuple[Network, ...]:
@@ -100,6 +120,12 @@ def _cover(one: int, other: int) -> tuple[Network, ...]:
         found.append(Network(one.to_bytes(KEY_BITS // 8, "big"), KEY_BITS - bits))
         one += 1 << bits
     return tuple(found)
+
+
+def _across_mapped(text: str) -> InvalidInputError:
+    shown = text[:_SHOWN]
+    message = f"{shown!r} crosses ::ffff:0:0/96, which is IPv4: write the parts before and after it"
+    return InvalidInputError(message, field="ip", value=shown, limit=_RANGE_LIMIT)
 
 
 def _no_range(text: str) -> InvalidInputError:

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from api.common.exchange import bodies
 from api.lists import kinds, lines
 from api.management.lists.importing import parse
+from dataplane.base.errors import InvalidInputError, InvalidInputsError
+from dataplane.base.input.list_file import read_list_file
+from dataplane.base.networks import Network
 from dataplane.statelog import StateLogReader
 from tests.api.imports.imports_support import (
     listed,
@@ -159,6 +162,37 @@ def test_a_line_that_is_too_long_is_one_bad_line(api: Api) -> None:
     answer = api.bring("9" * 20_000 + "\n192.0.2.1\n", query="?on_error=skip")
     assert [each["line"] for each in answer.json["refused_lines"]] == [1]
     assert listed(api) == ["192.0.2.1"]
+
+
+LONG = [
+    b"192.0.2.1 # " + b"x" * 10_000,
+    b"192.0.2.1" + b" " * 4087 + b"#" + b"x" * 200_000,
+    b"192.0.2.1" + b" " * 4088 + b"# too long",
+    b";" + b"x" * 5000,
+    b"192.0.2.1" + b" " * 10_000 + b"junk",
+    b"#" * 200_000,
+]
+
+
+@pytest.mark.parametrize("line", LONG)
+@pytest.mark.parametrize("offset", [0, 100, 61_440, 65_530, 65_535])
+def test_a_long_line_means_the_same_to_an_import_and_to_a_list_file(
+    line: bytes, offset: int, tmp_path: Path
+) -> None:
+    before = b"#" * (offset - 1) + b"\n" if offset else b""
+    content = before + line + b"\n192.0.2.2"
+    found = lines.Lines(io.BytesIO(content), lines.TEXT, lines.Defaults(None, None))
+    keys = [row.key for row in found]
+    (tmp_path / "list").write_bytes(content)
+    read, errors = list[bytes](), list[InvalidInputError]()
+    try:
+        for network in read_list_file(tmp_path / "list"):
+            read.append(network.key)
+    except InvalidInputsError as error:
+        errors += error.each
+    assert (keys, found.found.refused) == (read, len(errors))
+    assert all(f"line {1 + bool(offset)}: is too long" in str(each) for each in errors)
+    assert read[-1] == Network.parse("192.0.2.2").key
 
 
 def test_semicolons_begin_comments_and_a_signature_is_nothing(api: Api) -> None:

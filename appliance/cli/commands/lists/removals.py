@@ -132,13 +132,13 @@ def entries_text(body: dict[str, Any]) -> str:
 
 
 def _read(source: str) -> list[str]:
-    """The networks of a file, in the syntax of imports.
+    """The networks of a file, in the syntax of imports, each one once.
 
     Raises:
         InvalidInputsError: there are invalid lines.
         typer.BadParameter: it can't be read, or has none or more than `NETWORKS_MAX`.
     """
-    networks = read_list(sys.stdin, "-") if source == "-" else read_list_file(Path(source))
+    networks = read_list(sys.stdin.buffer, "-") if source == "-" else read_list_file(Path(source))
     try:
         found = [str(each) for each in itertools.islice(networks, NETWORKS_MAX + 1)]
     except InvalidInputsError:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.input.list_file import networks_of, read_list_file
+from dataplane.base.input.list_file import LINE_BYTES_MAX, networks_of, read_list_file
 
 
 def networks(tmp_path: Path, content: bytes) -> list[str]:
@@ -54,6 +54,36 @@ def test_the_longest_range_has_so_many_prefixes() -> None:
     all_but_ends = "::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe"
     assert len(networks_of("0.0.0.1-255.255.255.254")) == 62
     assert len(networks_of(all_but_ends)) == 254
+
+
+@pytest.mark.parametrize(
+    "text", ["::fffe:0:1-::1:0:0:0", "::fffe:ffff:ffff - ::ffff:ffff:ffff:ffff"]
+)
+def test_a_range_whose_prefixes_have_all_of_ipv4_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="crosses ::ffff:0:0/96, which is IPv4"):
+        networks_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("::ffff:0:0-::ffff:ffff:ffff", ["0.0.0.0/0"]),
+        ("0.0.0.0-255.255.255.255", ["0.0.0.0/0"]),
+        ("::fffe:0:1-::fffe:0:1", ["::fffe:0:1"]),
+        ("::fffe:0:0-::1:0:0:0", ["::fffe:0:0/95", "::1:0:0:0"]),
+        ("::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ["::/0"]),
+    ],
+)
+def test_ranges_beside_and_around_ipv4_are_read(text: str, networks: list[str]) -> None:
+    assert [str(each) for each in networks_of(text)] == networks
+
+
+def test_a_comment_may_be_long_and_the_text_before_it_may_not(tmp_path: Path) -> None:
+    line = b"192.0.2.1" + b" " * (LINE_BYTES_MAX - 9)
+    content = b"#" + b"x" * 10_000 + b"\n" + line + b"; " + b"y" * 10_000 + b"\n192.0.2.2"
+    assert networks(tmp_path, content) == ["192.0.2.1", "192.0.2.2"]
+    with pytest.raises(InvalidInputError, match="list, line 1: is too long, limit 4096 bytes"):
+        networks(tmp_path, line + b" 198.51.100.1\n192.0.2.2")
 
 
 @pytest.mark.parametrize("line", [b"192.0.2.1/24", b"host.example", b"\xff\xfe", b"1" * 10_000])

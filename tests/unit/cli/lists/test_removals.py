@@ -91,10 +91,11 @@ def test_a_dry_run_counts_and_says_that_nothing_is_changed(api: Any, secbeat: An
 
 
 def test_remove_reads_networks_from_stdin(api: Any, secbeat: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("192.0.2.1\n"))
+    body = b"192.0.2.1 ; \xff\n192.0.2.2 #" + b"x" * 5000
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(body), encoding="utf-8"))
     api.answers_with(200, REMOVED)
     secbeat("blacklist", "remove", "--file", "-")
-    assert api.requests[0].json == {"networks": ["192.0.2.1"]}
+    assert api.requests[0].json == {"networks": ["192.0.2.1", "192.0.2.2"]}
 
 
 @pytest.mark.parametrize(
