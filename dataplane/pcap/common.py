@@ -23,13 +23,20 @@ COLUMNS = 4
 
 
 class CaptureError(InvalidInputError):
-    """The file is not a supported capture; ``offset`` is the position in bytes."""
+    """The file is not a supported capture; ``offset`` is the position in bytes, ``file`` its
+    name."""
 
-    def __init__(self, message: str, offset: int, limit: str = "") -> None:
+    def __init__(self, message: str, offset: int, limit: str = "", file: str = "") -> None:
+        where = f"capture {file}" if file else "capture"
         super().__init__(
-            f"capture, at byte {offset}: {message}", field="capture", value=offset, limit=limit
+            f"{where}, at byte {offset}: {message}", field="capture", value=offset, limit=limit
         )
+        self._message = message
         self.offset = offset
+
+    def named(self, file: str) -> CaptureError:
+        """The same error with the name of the file."""
+        return CaptureError(self._message, self.offset, str(self.limit), file)
 
 
 def unknown_link_type(what: str, link_type: int, offset: int) -> CaptureError:

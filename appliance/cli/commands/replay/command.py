@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,10 @@ from dataplane.replay.replay_report import ReplayReport
 from dataplane.replay.rulefile import read_rules_file
 from dataplane.waf.document import Rule
 
-CaptureArgument = Annotated[Path, typer.Argument(metavar="IN.pcap", help="pcap or pcapng.")]
+_STDIN = Path("-")
+CaptureArgument = Annotated[
+    Path, typer.Argument(metavar="IN.pcap", help="pcap or pcapng; - is stdin.")
+]
 InsideOption = Annotated[
     list[str],
     typer.Option("--inside", metavar="PREFIX", help="Protected prefix, IPv4 or IPv6; repeatable."),
@@ -80,7 +84,10 @@ class Request:
     policy: PolicyDocument | None
     lists: dict[abi.ListKind, Path]
     capacities: ListCapacities
-    countries: Path | None
+    countries: CountryDatabase | None
+    """The named database."""
+    countries_file: Path | None
+    """The database of the node; read if none is named and the policy has country rules."""
     out: Path | None
     rules: list[Rule] | None = None
 
@@ -106,7 +113,8 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
         _policy(policy or (node.policy.file if node else None)),
         {kind: file for kind, file in files.items() if file},
         _capacities(node),
-        countries or (database.first_of(countries_files(node.node.state_dir)) if node else None),
+        database.read(countries) if countries else None,
+        database.first_of(countries_files(node.node.state_dir)) if node else None,
         out,
         read_rules_file(rules) if rules else None,
     )
@@ -125,10 +133,10 @@ def run(request: Request) -> tuple[ReplayReport, CaptureError | None]:
     """Replay a whole file; if it breaks off, the report is about the part before."""
     broken = None
     with ExitStack() as stack:
-        file = stack.enter_context(_open(request.capture))
+        file = stack.enter_context(_opened(request.capture))
         native = stack.enter_context(Replay(request.inside, request.policy, rules=request.rules))
         if native.needs_countries:
-            native.load_countries(_countries(request.countries))
+            native.load_countries(_countries(request))
         if request.lists:
             networks = {kind: read_list_file(path) for kind, path in request.lists.items()}
             native.load_lists(networks, request.capacities)
@@ -140,7 +148,7 @@ def run(request: Request) -> tuple[ReplayReport, CaptureError | None]:
                 if writer:
                     writer.write_batch(batch, _passed(verdicts))
         except CaptureError as error:
-            broken = error
+            broken = error.named(_name(request.capture))
         return native.report(), broken
 
 
@@ -153,14 +161,16 @@ def _policy(file: Path | None) -> PolicyDocument | None:
     return load_policy_file(file) if file else None
 
 
-def _countries(file: Path | None) -> CountryDatabase:
-    if file is None:
+def _countries(request: Request) -> CountryDatabase:
+    if request.countries is not None:
+        return request.countries
+    if request.countries_file is None:
         raise InvalidInputError(
             "the policy has country rules: name the database with --countries",
             field="countries",
             limit="--countries FILE",
         )
-    return database.read(file)
+    return database.read(request.countries_file)
 
 
 def _capacities(node: NodeConfig | None) -> ListCapacities:
@@ -169,21 +179,32 @@ def _capacities(node: NodeConfig | None) -> ListCapacities:
     return ListCapacities(node.lists.addresses_max, node.lists.prefixes_max)
 
 
-def _open(capture: Path) -> BinaryIO:
+@contextmanager
+def _opened(capture: Path) -> Iterator[BinaryIO]:
+    if capture == _STDIN:
+        yield sys.stdin.buffer
+        return
     try:
-        return capture.open("rb")
+        file = capture.open("rb")
     except OSError as error:
         raise InvalidInputError(
             f"capture {capture} can't be read: {error.strerror}",
             field="capture",
             value=str(capture),
         ) from error
+    with file:
+        yield file
+
+
+def _name(capture: Path) -> str:
+    return "stdin" if capture == _STDIN else str(capture)
 
 
 def _create(request: Request, stack: ExitStack) -> CaptureWriter | None:
     if request.out is None:
         return None
-    if request.out.exists() and request.out.samefile(request.capture):
+    is_read = request.capture != _STDIN and request.out.exists()
+    if is_read and request.out.samefile(request.capture):
         raise InvalidInputError(
             f"--out {request.out} is the capture that is read", field="out", value=str(request.out)
         )
@@ -193,12 +214,12 @@ def _create(request: Request, stack: ExitStack) -> CaptureWriter | None:
 @contextmanager
 def _with_progress(file: BinaryIO, capture: Path) -> Iterator[Iterator[Batch]]:
     """The batches of a file; on a terminal with a progress bar, on stderr."""
-    size = capture.stat().st_size or None
+    size = None if capture == _STDIN else capture.stat().st_size or None
     with bar() as shown:
 
         def counted() -> Iterator[Batch]:
             for batch in read_batches(file):
                 yield batch
-                shown.show(clean(capture.name), batch.end_offset, size)
+                shown.show(clean(Path(_name(capture)).name), batch.end_offset, size)
 
         yield counted()

@@ -139,12 +139,43 @@ def test_a_capture_that_breaks_off_is_reported_up_to_there(folder: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"10.0", "at byte 0: magic 31302e30 is neither"),
+        (b"\x1f\x8b\x08\x00", "at byte 0: file is compressed with gzip"),
+        (b"", "at byte 0: file of 0 bytes"),
+        (bytes.fromhex("d4c3b2a1") + bytes(16) + b"\x69\0\0\0", "at byte 20: link type is 105"),
+    ],
+)
+def test_what_is_wrong_in_a_capture_is_said_with_its_name(
+    folder: Path, content: bytes, says: str
+) -> None:
+    (folder / "in.pcap").write_bytes(content)
+    result = replay(folder)
+    assert f"capture {folder / 'in.pcap'}, {says}" in str(result.exception)
+
+
+def test_a_capture_is_read_from_stdin(folder: Path) -> None:
+    whole = (folder / "in.pcap").read_bytes()
+    command = ["replay", "-", *INSIDE_ARGUMENTS, "--json", "--out", str(folder / "out.pcap")]
+    result = CliRunner().invoke(app, command, input=whole)
+    assert document(result)["packets"] == len(mixed())
+    (folder / "out.pcap").unlink()
+    assert document(CliRunner().invoke(app, command, input=whole))["forwarded"] > 0
+    cut = CliRunner().invoke(app, command, input=whole[:-1])
+    assert "capture stdin, at byte " in str(cut.exception)
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--inside", "198.51.100.1/24"], "198.51.100.0/24"),
         (["--policy", "/nowhere/p.toml"], "can't be read"),
         (["--config", "/nowhere/secbeat.toml"], "can't be read"),
         (["--blacklist", "/nowhere/list"], "can't be read"),
+        (["--allowlist", "/nowhere/list"], "can't be read"),
+        (["--countries", "/nowhere/countries.db"], "/nowhere/countries.db"),
+        (["--rules", "/nowhere/rules"], "can't be read"),
         (["--out", "/nowhere/out.pcap"], "can't be written"),
         (["--out", "{folder}/in.pcap"], "is the capture that is read"),
         (["--blacklist", "{folder}/bad"], "bad, line 2"),
