@@ -168,6 +168,8 @@ def test_limits_say_how_full_their_buckets_are(api: Api) -> None:
         "address=198.51.100.7&to=2001:db8::1",
         "address=198.51.100.7&port=0",
         "address=198.51.100.7&protocol=gre",
+        "address=198.51.100.7&protocol=icmp&port=80",
+        "address=2001:db8::1&protocol=icmp&port=443",
         "to=198.51.100.7",
     ],
 )

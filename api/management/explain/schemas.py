@@ -48,7 +48,7 @@ class ExplainQuery(Strict):
     """The destination address, of the same family. None: the default profile is asked, then the
     other profiles."""
     port: Annotated[int, Field(ge=1, le=65_535), FromDecimal] = PORT
-    """The destination port; not used for ICMP."""
+    """The destination port; refused for ICMP."""
     protocol: Literal["tcp", "udp", "icmp"] = "tcp"
 
 

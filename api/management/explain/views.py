@@ -56,6 +56,13 @@ def operations(explaining: Explaining) -> list[Operation]:
 
 
 def _question(query: ExplainQuery) -> PacketQuestion:
+    if query.protocol == "icmp" and "port" in query.model_fields_set:
+        raise InvalidInputError(
+            "an ICMP packet has no port",
+            field="port",
+            value=query.port,
+            limit="only with protocol tcp or udp",
+        )
     source = Network.parse(query.address)
     destination = None if query.to is None else Network.parse(query.to)
     if destination is not None and destination.family != source.family:

@@ -45,14 +45,29 @@ def state_of(answer: Answer) -> str:
     return "pending" if answer.pending else "in_force"
 
 
+def changes_nothing(answer: Answer) -> bool:
+    """Whether the API has found nothing to change."""
+    return isinstance(answer.body, dict) and answer.body.get("revision", 0) is None
+
+
+def say_unchanged(output: Output, what: str, answer: Answer) -> None:
+    """Print one line about a request that changes nothing; warnings go to stderr."""
+    _warn(answer)
+    output.line(f"{what}: nothing is changed")
+
+
 def say(output: Output, what: str, answer: Answer) -> None:
     """Print one line about the change and whether it is in force; warnings go to stderr."""
-    body = answer.body if isinstance(answer.body, dict) else {}
-    for warning in body.get("warnings") or ():
-        warn(f"warning: {warning}")
+    _warn(answer)
     revision = f" (revision {answer.revision})" if answer.revision is not None else ""
     effect = {
         "in_force": "in force",
         "pending": "pending: committed, not yet in force",
     }.get(state_of(answer), state_of(answer))
     output.line(f"{what}: {effect}{revision}")
+
+
+def _warn(answer: Answer) -> None:
+    body = answer.body if isinstance(answer.body, dict) else {}
+    for warning in body.get("warnings") or ():
+        warn(f"warning: {warning}")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from appliance.cli.client.changes import say, settle
-from appliance.cli.client.node_api import NodeApi
+from appliance.cli.client.changes import say, say_unchanged, settle
+from appliance.cli.client.node_api import Answer, NodeApi
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
     DEFAULT_URL,
@@ -44,6 +44,10 @@ def panic(  # noqa: PLR0917 - one parameter for each option of the command
     forward are dropped."""
     api, output = NodeApi.open(url, key_file), Output(as_json)
     if off:
+        state = api.get("panic")
+        if not state.body["active"]:
+            _say_already_off(output, state)
+            return
         answer = api.delete("panic")
     else:
         answer = api.post("panic", {"duration_seconds": duration, "reason": reason})
@@ -58,3 +62,10 @@ def panic(  # noqa: PLR0917 - one parameter for each option of the command
             f"panic mode is on: all profiles are in monitor until {answer.body['until']}",
             answer,
         )
+
+
+def _say_already_off(output: Output, state: Answer) -> None:
+    if output.as_json:
+        output.document({"active": False})
+    else:
+        say_unchanged(output, "panic mode is off", state)

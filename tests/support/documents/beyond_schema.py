@@ -47,6 +47,7 @@ SAME_FOR_BOTH = (
 NODE = (
     *SAME_FOR_BOTH,
     Rule("/explain", "is IPv[46], and .* is not", "what two parameters have in common"),
+    Rule("/explain", "ICMP packet has no port", "which values of two parameters go together"),
     Rule(_LISTS, "goes with sort=ip alone", "which values of two parameters go together"),
 )
 FLEET = (

@@ -38,10 +38,22 @@ def test_panic_with_a_time_and_a_reason(api: Any, secbeat: Any) -> None:
 
 
 def test_off_ends_it(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, ON)
     api.answers_with(204)
     done = secbeat("panic", "--off")
-    assert (api.requests[0].method, api.requests[0].path) == ("DELETE", "/api/v1/panic")
+    assert [(each.method, each.path) for each in api.requests] == [
+        ("GET", "/api/v1/panic"),
+        ("DELETE", "/api/v1/panic"),
+    ]
     assert (done.code, done.out) == (0, "panic mode is off: in force\n")
+
+
+def test_off_when_it_is_off_changes_nothing(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"active": False, "revision": None})
+    done = secbeat("panic", "--off")
+    assert (done.code, done.out) == (0, "panic mode is off: nothing is changed\n")
+    assert secbeat("panic", "--off", "--json").json == {"active": False}
+    assert {each.method for each in api.requests} == {"GET"}
 
 
 @pytest.mark.parametrize("words", [("--for", "soon"), ("--for", "0"), ("30m",)])
