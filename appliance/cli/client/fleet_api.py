@@ -19,6 +19,7 @@ class FleetApi(NodeApi):
     """The orchestrator API; used like a node's."""
 
     CALLED: ClassVar[str] = "orchestrator API"
+    OPTION: ClassVar[str] = " --fleet"
     VARIABLES: ClassVar[Sequence[str]] = VARIABLES
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -52,6 +53,11 @@ class Rewindable(Protocol):
 
     def __iter__(self) -> Iterator[bytes]: ...
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether it was read to its end since the last `rewind`."""
+        ...
+
     def rewind(self) -> None:
         """Go back to the start of the body."""
         ...
@@ -83,6 +89,8 @@ class NodeApi:
     """The management API of one node."""
 
     CALLED: ClassVar[str] = "management API"
+    OPTION: ClassVar[str] = ""
+    """Option, after a blank, with which a command sends its request to this API."""
     VARIABLES: ClassVar[Sequence[str]] = VARIABLES
 
     def __init__(
@@ -141,11 +149,13 @@ class NodeApi:
     def post_long(self, path: str, body: object) -> Answer:
         """POST a JSON body whose work may take as long as that of an upload.
 
-        Sent again after a 503 too: a second time must change nothing further.
+        Sent again after a 503 too: a second time must change nothing further. After
+        KeyboardInterrupt a message names the command that shows the result.
         """
 
         def send() -> Answer:
-            response = self._request("POST", path, json=body, answer_timeout_s=UPLOAD_TIMEOUT_S)
+            with self._warned_of_commit(path, lambda: True):
+                response = self._request("POST", path, json=body, answer_timeout_s=UPLOAD_TIMEOUT_S)
             return self._decoded(response)
 
         return self._patiently(send, TryLaterError, UnavailableError)
@@ -167,19 +177,21 @@ class NodeApi:
     ) -> Answer:
         """POST a body; the API answers when all of it is committed.
 
-        Sent again after a 503 too: a second time must change nothing further.
+        Sent again after a 503 too: a second time must change nothing further. After
+        KeyboardInterrupt a message tells whether the API may still commit.
         """
 
         def send() -> Answer:
             body.rewind()
-            response = self._request(
-                "POST",
-                path,
-                params=query,
-                data=body,
-                headers={"Content-Type": content_type, "X-Request-ID": request_id},
-                answer_timeout_s=UPLOAD_TIMEOUT_S,
-            )
+            with self._warned_of_commit(path, lambda: body.is_sent):
+                response = self._request(
+                    "POST",
+                    path,
+                    params=query,
+                    data=body,
+                    headers={"Content-Type": content_type, "X-Request-ID": request_id},
+                    answer_timeout_s=UPLOAD_TIMEOUT_S,
+                )
             return self._decoded(response)
 
         return self._patiently(send, TryLaterError, UnavailableError)
@@ -236,6 +248,13 @@ class NodeApi:
             TryLaterError: it is still pending after this time.
             RefusedError: the node has rejected it.
         """
+        try:
+            return self._polled(revision, timeout_s, path)
+        except KeyboardInterrupt:
+            warn(f"interrupted: revision {revision} is committed, and may not be in force yet")
+            raise
+
+    def _polled(self, revision: int, timeout_s: float, path: str) -> dict[str, Any]:
         until = time.monotonic() + timeout_s
         while True:
             body: dict[str, Any] = self.get(f"{path}/{revision}").body
@@ -273,6 +292,23 @@ class NodeApi:
                     raise
                 warn(f"{'; '.join(str(error).splitlines())}; trying again in {wait_s} s")
                 time.sleep(wait_s)
+
+    @contextmanager
+    def _warned_of_commit(self, path: str, is_sent: Callable[[], bool]) -> Iterator[None]:
+        """Prints a message if the user interrupts the request: the API goes on without its
+        client."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if is_sent():
+                noun = path.partition("/")[0]
+                warn(
+                    "interrupted: the request is sent, and the API may still commit it; "
+                    f"`secbeat {noun} list{self.OPTION}` shows the result"
+                )
+            else:
+                warn("interrupted: the request was not complete, so the API changes nothing")
+            raise
 
     def _expect_answer(self) -> None:
         """Raise UnavailableError when nothing answers; any answer is sufficient."""

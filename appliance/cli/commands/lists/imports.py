@@ -100,6 +100,11 @@ class _Counted:
     def __len__(self) -> int:
         return self._size
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether it was read to its end."""
+        return self._sent >= self._size
+
     def __iter__(self) -> Iterator[bytes]:
         while data := self.read(64 * 1024):
             yield data

@@ -85,7 +85,14 @@ def _import_into_node(
 ) -> Answer:
     """The job that tests the patterns, after its end."""
     begun = upload(api, "rules/import", source, "ndjson", {"on_refused": on_refused}).body
-    job = _follow(api, begun)
+    try:
+        job = _follow(api, begun)
+    except KeyboardInterrupt:
+        warn(
+            "interrupted: the API goes on with the import and may still commit it; "
+            "`secbeat rules list` shows the result"
+        )
+        raise
     for each in job.get("refused_lines") or ():
         warn(f"line {each.get('line')}: {each.get('pattern')}: {each.get('why')}")
     if job.get("state") != "done":
