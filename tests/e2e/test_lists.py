@@ -178,7 +178,7 @@ def test_a_feed_with_a_bad_line_bans_until_it_is_flushed(lab: Lab, tmp_path):
     assert reaches(lab, ORIGIN4, source)
     taken = secbeat("import", str(feed), "--on-error", "skip")
     assert (taken.returncode, "line 3" in taken.stderr) == (0, True), taken.stderr
-    assert "2 of 2 networks are on the blacklist, 1 refused" in taken.stdout
+    assert "2 of 2 networks are put on the blacklist, 1 refused" in taken.stdout
     assert is_stopped(lab, ORIGIN4, source)
     assert reaches(lab, ORIGIN4, other)
     flushed = secbeat("flush", "--yes")

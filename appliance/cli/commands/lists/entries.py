@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from appliance.cli.client.changes import changes_nothing, say_unchanged
 from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
@@ -239,7 +240,11 @@ def _import(app: typer.Typer, name: ListName) -> None:
         if as_json:
             output.document(answer.body)
             return
-        asked.say(output, _imported(name, answer.body), answer)
+        what = _imported(name, answer.body)
+        if changes_nothing(answer):
+            say_unchanged(output, what, answer)
+        else:
+            asked.say(output, what, answer)
 
 
 def _imported(name: ListName, body: dict[str, Any]) -> str:
@@ -250,9 +255,9 @@ def _imported(name: ListName, body: dict[str, Any]) -> str:
         warn(f"line {line.get('line')}: {line.get('why')}")
     lines, refused = int(body.get("lines") or 0), int(body.get("refused") or 0)
     networks = body.get("networks")
-    there = int(body.get("added") or 0) + int(body.get("replaced") or 0)
+    put = int(body.get("added") or 0) + int(body.get("replaced") or 0)
     of = f"{lines} lines" if networks in {None, lines - refused} else f"{networks} networks"
-    what = f"{there} of {of} are on the {name}"
+    what = f"{put} of {of} are put on the {name}"
     for how in ("replaced", "skipped", "refused"):
         if body.get(how):
             what += f", {body[how]} {how}"

@@ -4,6 +4,7 @@ question."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import typer
@@ -62,12 +63,13 @@ def make(app: typer.Typer, name: ListName) -> None:
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         counted = asked.api.post(f"{name}/remove", wanted, {"dry_run": "true"})
         if not counted.body.get("removed"):
-            _say(asked, output, name, counted)
+            removals.say_many(asked, output, name, _unchanged(counted))
             return
         if not yes:
             _confirm(name, counted.body)
         answer = asked.api.post_long(f"{name}/remove", wanted)
-        _say(asked, output, name, asked.settle(answer, timeout if wait else None, "lists"))
+        answer = asked.settle(answer, timeout if wait else None, "lists")
+        removals.say_many(asked, output, name, answer)
 
 
 def _confirm(name: ListName, body: dict[str, Any]) -> None:
@@ -77,10 +79,7 @@ def _confirm(name: ListName, body: dict[str, Any]) -> None:
         raise typer.Exit(1)
 
 
-def _say(asked: Asked, output: Output, name: ListName, answer: Answer) -> None:
-    if not answer.body.get("removed") and not output.as_json:
-        removals.warn_of_kept(answer.body)
-        other = "other " if answer.body.get("kept_of_fleet") else ""
-        output.line(f"no {other}entry of the {name} meets that; nothing is changed")
-        return
-    removals.say_many(asked, output, name, answer)
+def _unchanged(counted: Answer) -> Answer:
+    """The count of no entry, in the form of the answer to a removal of no entry."""
+    state = {"state": "in_force"} if "state" in counted.body else {}  # a fleet's has none
+    return replace(counted, body={**counted.body, **state})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -74,7 +75,8 @@ def make(app: typer.Typer, name: ListName) -> None:
         wanted: dict[str, Any] = {"reason": reason, "created_by": created_by}
         if ip is not None and (dry_run or file or any(wanted.values())):
             raise typer.BadParameter("IP takes one entry: only --origin goes with it")
-        wanted |= {"origin": origin, "networks": None if file is None else _read(file)}
+        networks = None if file is None else _read(file)
+        wanted |= {"origin": origin, "networks": networks}
         wanted = {key: value for key, value in wanted.items() if value is not None}
         if ip is None and not wanted:
             raise typer.BadParameter("give IP, or --reason, --created-by, --origin or --file")
@@ -90,6 +92,7 @@ def make(app: typer.Typer, name: ListName) -> None:
             api.post(path, wanted, {"dry_run": "true"}) if dry_run else api.post_long(path, wanted)
         )
         say_many(asked, output, name, asked.settle(answer, wait_s, "lists"))
+        _warn_of_unmatched(name, networks or (), answer.body)
 
 
 def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -> None:
@@ -111,18 +114,40 @@ def say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
         output.document(body)
         return
     what = entries_text(body)
-    warn_of_kept(body)
-    if state_of(answer) == "dry_run":
+    _warn_of_kept(body)
+    if not body.get("removed"):
+        other = "other " if body.get("kept_of_fleet") else ""
+        output.line(f"no {other}entry of the {name} meets that; nothing is changed")
+    elif state_of(answer) == "dry_run":
         output.line(f"{what} would go from the {name}; nothing is changed")
     else:
         asked.say(output, f"{what} are off the {name}", answer)
 
 
-def warn_of_kept(body: dict[str, Any]) -> None:
+def _warn_of_kept(body: dict[str, Any]) -> None:
     """Entries that meet the conditions, but which only the fleet's orchestrator can remove."""
     if kept := body.get("kept_of_fleet"):
         more = " more" if body.get("removed") else ""
         warn(f"{kept}{more} are the fleet's and stay: remove them with --fleet")
+
+
+def _warn_of_unmatched(name: str, networks: Sequence[str], body: dict[str, Any]) -> None:
+    """Networks of the file without an entry that meets the conditions: a range is in the file
+    as prefixes, and its addresses may be single entries.
+
+    A network has one entry per origin. If the removed ones are of several origins, the answer gives
+    only a lower limit of this number.
+    """
+    kept = int(body.get("kept_of_fleet") or 0)
+    found = int(body.get("removed") or 0) + kept
+    if found >= len(networks):
+        return
+    origins = len(body.get("removed_by_origin") or ()) + bool(kept)
+    count = f"{'at least ' if origins > 1 else ''}{len(networks) - found} of {len(networks)}"
+    warn(
+        f"{count} networks have no such entry on the {name}: a range is read as prefixes, and an "
+        "entry is removed only by its exact network"
+    )
 
 
 def entries_text(body: dict[str, Any]) -> str:
@@ -149,4 +174,4 @@ def _read(source: str) -> list[str]:
         many = f"more than {NETWORKS_MAX}" if found else 0
         limit = f"must be 1 to {NETWORKS_MAX}; to remove more, use origin or reason"
         raise typer.BadParameter(f"{source}: {many} networks; {limit}")
-    return found
+    return list(dict.fromkeys(found))

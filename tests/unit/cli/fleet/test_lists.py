@@ -72,7 +72,7 @@ def test_a_file_is_imported_into_the_fleet(api: Any, fleet: Any, tmp_path: Path)
     counts = {"lines": 1, "added": 1, "replaced": 0, "skipped": 0, "skipped_lines": []}
     api.answers_with(201, counts | {"revision": 4})
     done = fleet("blacklist", "import", file, "--fleet")
-    told = "1 of 1 lines are on the blacklist in the fleet: its nodes follow (revision 4)\n"
+    told = "1 of 1 lines are put on the blacklist in the fleet: its nodes follow (revision 4)\n"
     assert (done.code, done.out) == (0, told)
 
 

@@ -22,7 +22,7 @@ def test_import_sends_the_file_as_it_is(api: Any, secbeat: Any, tmp_path: Path) 
     assert request.headers["Content-Type"] == "text/plain"
     assert request.headers["Content-Length"] == str(file.stat().st_size)
     assert request.body == file.read_bytes()
-    assert done.out == "2 of 3 lines are on the blacklist, 1 skipped: in force (revision 9)\n"
+    assert done.out == "2 of 3 lines are put on the blacklist, 1 skipped: in force (revision 9)\n"
     assert done.err == "secbeat: line 3: x: is no address\n"
 
 
@@ -38,7 +38,8 @@ def test_import_names_lines_that_are_refused_and_counts_networks(
     api.answers_with(201, answer)
     done = secbeat("blacklist", "import", file, "--on-error", "skip", "--force")
     assert api.requests[0].query == {"on_conflict": "fail", "on_error": "skip", "force": "true"}
-    assert done.out == "4 of 4 networks are on the blacklist, 1 refused: in force (revision 9)\n"
+    what = "4 of 4 networks are put on the blacklist, 1 refused"
+    assert done.out == f"{what}: in force (revision 9)\n"
     assert done.err == (
         f"secbeat: line 2: 'x' is not an IP address or prefix\nsecbeat: warning: {warning}\n"
     )
@@ -71,3 +72,27 @@ def test_import_of_no_file_or_nothing_is_a_usage_error(
         file.write_bytes(content)
     assert secbeat("blacklist", "import", file).code == 2
     assert api.requests == []
+
+
+NOTHING = {"revision": None, "state": "in_force", "lines": 0, "added": 0, "skipped_lines": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (NOTHING, "0 of 0 lines are put on the blacklist"),
+        (
+            {**NOTHING, "lines": 2, "skipped": 2},
+            "0 of 2 lines are put on the blacklist, 2 skipped",
+        ),
+    ],
+)
+def test_an_import_without_a_revision_changes_nothing(
+    body: dict[str, Any], told: str, api: Any, secbeat: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_bytes(b"# none\n")
+    api.answers_with(200, {**body, "warnings": ["line 1: short"]})
+    done = secbeat("blacklist", "import", file)
+    assert (done.code, done.out) == (0, f"{told}: nothing is changed\n")
+    assert done.err == "secbeat: warning: line 1: short\n"

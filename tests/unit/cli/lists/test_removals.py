@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.cli.lists.documents import IMPORTED
+
 REMOVED = {
     "revision": 9,
     "state": "in_force",
@@ -22,11 +24,12 @@ def test_add_and_import_send_the_origin(api: Any, secbeat: Any, tmp_path: Path) 
     assert api.requests[0].json == {"ip": "192.0.2.7", "origin": "feed:drop"}
     file = tmp_path / "feed.txt"
     file.write_text("192.0.2.1\n")
-    api.answers[:] = [(201, {"state": "in_force", "lines": 3, "added": 1, "replaced": 2}, {})]
+    api.answers[:] = [(201, {**IMPORTED, "added": 1, "replaced": 2, "skipped": 0}, {})]
     flags = ("--origin", "feed:drop", "--on-conflict", "replace")
     done = secbeat("blacklist", "import", file, *flags)
     assert api.requests[1].query == {"origin": "feed:drop", "on_conflict": "replace"}
-    assert done.out == "3 of 3 lines are on the blacklist, 2 replaced: in force\n"
+    what = "3 of 3 lines are put on the blacklist, 2 replaced"
+    assert done.out == f"{what}: in force (revision 9)\n"
 
 
 def test_list_shows_one_origin(api: Any, secbeat: Any) -> None:
@@ -125,6 +128,50 @@ def test_a_file_is_read_as_an_import_reads_it(api: Any, secbeat: Any, tmp_path: 
     assert api.requests[0].json == {"networks": ["192.0.2.1", "192.0.2.4/31", "192.0.2.6"]}
 
 
+RANGE = "192.0.2.1\n192.0.2.1-192.0.2.3\n192.0.2.1\n"
+"""192.0.2.1 and 192.0.2.2/31."""
+
+
+@pytest.mark.parametrize(
+    ("by_origin", "kept", "told"),
+    [
+        ({"manual": 1}, {}, "1 of 2 networks have no such entry"),
+        ({}, {}, "2 of 2 networks have no such entry"),
+        ({}, {"kept_of_fleet": 1}, "1 of 2 networks have no such entry"),
+        ({"manual": 1, "incident": 1}, {}, ""),
+        ({"manual": 2}, {}, ""),
+    ],
+)
+def test_networks_of_a_file_that_are_no_entries_are_counted(
+    by_origin: dict[str, int],
+    kept: dict[str, int],
+    told: str,
+    api: Any,
+    secbeat: Any,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_text(RANGE)
+    counts = {"removed": sum(by_origin.values()), "removed_by_origin": by_origin, **kept}
+    api.answers_with(200, REMOVED | counts)
+    for flags in ((), ("--dry-run",)):
+        done = secbeat("blacklist", "remove", "--file", file, *flags)
+        assert ("have no such entry" in done.err) is bool(told)
+        assert told in done.err
+    assert api.requests[0].json == {"networks": ["192.0.2.1", "192.0.2.2/31"]}
+
+
+def test_entries_of_several_origins_give_a_lower_limit(
+    api: Any, secbeat: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_text("192.0.2.1\n192.0.2.3\n192.0.2.5\n")
+    counts = {"removed": 2, "removed_by_origin": {"manual": 1, "incident": 1}}
+    api.answers_with(200, REMOVED | counts)
+    done = secbeat("blacklist", "remove", "--file", file)
+    assert "secbeat: at least 1 of 3 networks have no such entry on the blacklist" in done.err
+
+
 def test_every_bad_line_of_a_file_is_named(api: Any, secbeat: Any, tmp_path: Path) -> None:
     file = tmp_path / "bans.txt"
     file.write_text("x\n192.0.2.1\ny\n")
@@ -192,6 +239,21 @@ def test_flush_of_nothing_changes_nothing(api: Any, secbeat: Any) -> None:
     done = secbeat("blacklist", "flush", "--origin", "feed:x", "--yes")
     assert (done.code, len(api.requests)) == (0, 1)
     assert done.out == "no entry of the blacklist meets that; nothing is changed\n"
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_flush_and_remove_of_nothing_say_the_same(
+    flags: tuple[str, ...], api: Any, secbeat: Any
+) -> None:
+    nothing = {"revision": None, "removed": 0, "removed_by_origin": {}}
+    api.answers_with(200, {**nothing, "state": "dry_run"})
+    api.answers_with(200, {**nothing, "state": "in_force"})
+    flushed = secbeat("blacklist", "flush", "--origin", "feed:x", "--yes", *flags)
+    removed = secbeat("blacklist", "remove", "--origin", "feed:x", *flags)
+    assert flushed == removed
+    assert "in force" not in removed.out
+    if flags:
+        assert removed.json["state"] == "in_force"
 
 
 def test_flush_of_the_fleet_s_entries_alone_says_that_they_stay(api: Any, secbeat: Any) -> None:
