@@ -63,8 +63,9 @@ def start(
     """Start the threads that follow and report; ``stack`` ends them."""
     key = NodeKey(settings.directory / "fleet.key")
     session = Session(settings.url, settings.ca_file, key.text)
-    contact, state = Contact(), StateFile(settings.directory / "fleet.json")
+    state = StateFile(settings.directory / "fleet.json")
     is_registered, kept = state.load()
+    contact = Contact(is_registered=is_registered)
     around = parts.Around(node.id, node.api, session, settings.directory)
     pursuit = Pursuit(make(around), kept)
     reporter = Reporter(

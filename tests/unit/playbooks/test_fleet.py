@@ -65,6 +65,31 @@ def test_check_mode_asks_nothing_that_it_has_not_done(tmp_path: Path, registered
     assert recap(done.stdout)["localhost"]["failed"] == 0
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_restarted_agent_is_asked_until_the_orchestrator_has_answered(
+    tmp_path: Path, is_known: bool
+) -> None:
+    answers = [{"registered": True, "up": False}, {"registered": is_known, "up": is_known}]
+    program, log = tmp_path / "secbeat", tmp_path / "calls"
+    program.write_text(f"""#!{sys.executable}
+import json, pathlib, sys
+log, answers = pathlib.Path({str(log)!r}), {answers!r}
+calls = log.read_text().splitlines() if log.exists() else []
+log.write_text("\\n".join([*calls, " ".join(sys.argv[1:])]))
+print(json.dumps(answers[len(calls)]) if len(calls) < 2 else sys.exit("no token is made"))
+""")
+    program.chmod(0o755)
+    play(
+        tmp_path,
+        tasks=[part("fleet", "membership.yml")],
+        secbeat_fleet_command=[str(program)],
+        secbeat_fleet_orchestrator="localhost",
+    )
+    calls = log.read_text().splitlines()
+    assert calls[:2] == ["fleet membership show --json"] * 2
+    assert calls[2:] == ([] if is_known else ["fleet tokens list --json"])
+
+
 @pytest.mark.parametrize(
     ("role", "file"), [("fleet", "configuration.yml"), ("rollout", "main.yml")]
 )
@@ -82,7 +107,7 @@ def test_a_fleet_without_a_host_for_its_orchestrator_is_told(
 def test_a_node_without_a_fleet_needs_no_orchestrator(tmp_path: Path) -> None:
     done = play(
         tmp_path,
-        tasks=[part("rollout", "arguments.yml"), part("rollout", "health.yml")],
+        tasks=[part("rollout", f"{name}.yml") for name in ("arguments", "membership", "health")],
         secbeat_rollout_command=[str(secbeat(tmp_path, registered=False))],
     )
     assert done.returncode == 0, done.stdout

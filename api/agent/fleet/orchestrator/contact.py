@@ -21,6 +21,8 @@ class ContactView:
     """The state at one instant."""
 
     is_registered: bool = False
+    """Whether the node has joined, also before this process, and the orchestrator still knows it as
+    far as it has answered."""
     is_refused: bool = False
     answered_s: float | None = None
     """Time of the last good answer, on the monotonic clock; None: never."""
@@ -30,6 +32,11 @@ class ContactView:
     """Number of failed requests."""
     clock_off_ms: int = 0
     """Difference of this node's clock from the orchestrator's; positive: it is ahead."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the orchestrator has answered this process and knows the node."""
+        return self.is_registered and self.answered_s is not None
 
     def is_up(self, now_s: float) -> bool:
         """Whether the last good answer is recent enough."""
@@ -46,9 +53,10 @@ class ContactView:
 class Contact:
     """The state of the contact; safe for several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_registered: bool = False) -> None:
+        """``is_registered``: whether an earlier process has joined."""
         self._lock = threading.Lock()
-        self._view = ContactView()
+        self._view = ContactView(is_registered=is_registered)
 
     def view(self) -> ContactView:
         """The state now."""

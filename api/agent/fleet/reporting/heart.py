@@ -89,7 +89,7 @@ class Heart:
     def turn(self) -> None:
         """Send a heartbeat if it is due."""
         now_s = self._monotonic()
-        if now_s < self._not_before_s or not self._contact.view().is_registered:
+        if now_s < self._not_before_s or not self._contact.view().is_known:
             return
         is_news, self._is_news = self._is_news, False
         document = self._reporter.heartbeat()

@@ -39,9 +39,9 @@ class Side:
         settings = FleetSettings(url, token, directory, UUID, labels={"site": "fra"})
         self.key = NodeKey(directory / "fleet.key")
         self.session = Session(url, None, self.key.text)
-        self.contact = Contact()
         state = StateFile(directory / "fleet.json")
         is_registered, kept = state.load()
+        self.contact = Contact(is_registered=is_registered)
         self.pursuit = Pursuit([part], kept)
         self.membership = Membership(
             settings, "n1", self.session, self.key, lambda: {"address": "a:1", "version": "1"}
@@ -123,6 +123,18 @@ def test_restarted_agent_does_not_enrol_or_apply_again(
     start(orchestrator.url).turns(2)
     assert orchestrator.count("register") == 1
     assert len(part.calls) == 1
+
+
+def test_restarted_agent_is_registered_until_the_orchestrator_denies_it(
+    orchestrator: FakeOrchestrator, start: Start
+) -> None:
+    start(orchestrator.url).turns(2)
+    orchestrator.keys.clear()
+    orchestrator.tokens.clear()
+    side = start(orchestrator.url)
+    assert side.contact.view().is_registered
+    side.turns(1)
+    assert not side.contact.view().is_registered
 
 
 def test_orchestrator_that_is_away_is_asked_less_often(start: Start) -> None:

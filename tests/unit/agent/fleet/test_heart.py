@@ -43,7 +43,7 @@ class FakeSpool:
 class Case:
     """A heart without its thread."""
 
-    def __init__(self, fake: FakeOrchestrator) -> None:
+    def __init__(self, fake: FakeOrchestrator, contact: Contact) -> None:
         import hashlib  # noqa: PLC0415
 
         fake.keys["n1"] = hashlib.sha256(KEY.encode()).hexdigest()
@@ -53,8 +53,7 @@ class Case:
         self.others: list[str] = []
         self.applied: dict[str, Applied] = {}
         self.clock = FakeClock(now_utc_ms=1_767_225_600_000)  # the fake orchestrator's time
-        self.contact = Contact()
-        self.contact.answered()
+        self.contact = contact
         self.spool = FakeSpool()
         reporter = Reporter(
             self.source.read,
@@ -86,7 +85,9 @@ class Case:
 
 @pytest.fixture
 def case(orchestrator: FakeOrchestrator) -> Case:
-    return Case(orchestrator)
+    contact = Contact()
+    contact.answered()
+    return Case(orchestrator, contact)
 
 
 def test_it_beats_every_ten_seconds(case: Case) -> None:
@@ -98,6 +99,15 @@ def test_it_beats_every_ten_seconds(case: Case) -> None:
 def test_nothing_is_said_before_the_node_is_registered(case: Case) -> None:
     case.contact.forgotten()
     assert case.pass_s(30) == 0
+
+
+def test_nothing_is_said_before_the_first_answer_to_a_restarted_agent(
+    orchestrator: FakeOrchestrator,
+) -> None:
+    case = Case(orchestrator, Contact(is_registered=True))
+    assert case.pass_s(30) == 0
+    case.contact.answered()
+    assert case.pass_s(1) == 1
 
 
 @pytest.mark.parametrize("what", ["health", "reason", "applied", "news"])

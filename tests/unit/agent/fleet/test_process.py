@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from api.agent.fleet.settings import FleetSettings
 from api.common.line_protocol import ask
 from tests.support.certificates import Authority
 from tests.support.fakes.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
+from tests.support.network.ports import free_port
 from tests.support.servers.agent import BOUND_S, Agent, run_agent, settings_in
 from tests.support.waiting import wait_for
 
@@ -26,14 +28,21 @@ def secure(tmp_path: Path) -> Iterator[tuple[FakeOrchestrator, Path]]:
         yield fake, ca.file
 
 
+@contextmanager
+def running(directory: Path, url: str, ca_file: Path) -> Iterator[Agent]:
+    """An agent that joins the fleet at this URL."""
+    token = directory / "token"
+    token.write_text(TOKEN)
+    fleet = FleetSettings(url, token, directory / "agent", "u-u-i-d", ca_file)
+    with run_agent(directory, settings=settings_in(directory, fleet=fleet)) as agent:
+        agent.ready()
+        yield agent
+
+
 @pytest.fixture
 def agent(secure: tuple[FakeOrchestrator, Path], tmp_path: Path) -> Iterator[Agent]:
     fake, ca_file = secure
-    token = tmp_path / "token"
-    token.write_text(TOKEN)
-    fleet = FleetSettings(fake.url, token, tmp_path / "agent", "u-u-i-d", ca_file)
-    with run_agent(tmp_path, settings=settings_in(tmp_path, fleet=fleet)) as agent:
-        agent.ready()
+    with running(tmp_path, fake.url, ca_file) as agent:
         yield agent
 
 
@@ -80,3 +89,14 @@ def test_clock_that_is_off_degrades_the_node(
         return "clock_off" in ask(agent.control, {"do": "status"}, BOUND_S)["reasons"]
 
     wait_for(said, "the reason", bound_s=BOUND_S)
+
+
+def test_a_member_that_was_restarted_without_its_orchestrator_stays_registered(
+    secure: tuple[FakeOrchestrator, Path], tmp_path: Path
+) -> None:
+    fake, ca_file = secure
+    with running(tmp_path, fake.url, ca_file):
+        wait_for(lambda: fake.count("desired", 304), "the second poll", bound_s=BOUND_S)
+    with running(tmp_path, f"https://127.0.0.1:{free_port()}", ca_file) as agent:
+        found = ask(agent.control, {"do": "fleet.membership"}, BOUND_S)
+    assert (found["registered"], found["up"], found["last_contact_at"]) == (True, False, None)
