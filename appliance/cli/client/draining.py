@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any, Literal
 
 from api.common import draining
 from appliance.cli.client.fleet_api import FleetApi
-from appliance.cli.client.problems import RefusedError, TryLaterError, UnavailableError
+from appliance.cli.client.outlasting import outlast
+from appliance.cli.client.problems import RefusedError, TryLaterError
 from appliance.cli.terminal.output import warn
 
 POLL_S = 1.0
@@ -28,13 +30,13 @@ def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> d
     """
     node, desired, said = str(asked["id"]), asked["desired"], ""
     until_s = time.monotonic() + timeout_s
+    state = "drained" if desired == "draining" else "at work again"
+    late = f"node {node!r} is not {state} within {timeout_s:g} s, and is still to be {desired}"
     while True:
-        found = asked
-        try:
-            found = api.get(path).body
-            lacks = _lacks(found, asked)
-        except (UnavailableError, TryLaterError) as error:
-            lacks = str(error)
+        found: dict[str, Any] = outlast(
+            partial(api.get, path), late, until_s - time.monotonic()
+        ).body
+        lacks = _lacks(found, asked)
         if not lacks:
             return found
         if found["desired"] != desired:
@@ -45,11 +47,7 @@ def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> d
             warn(f"{node}: {lacks}")
         said = lacks
         if time.monotonic() >= until_s:
-            state = "drained" if desired == "draining" else "at work again"
-            raise TryLaterError(
-                f"node {node!r} is not {state} within {timeout_s:g} s: {lacks}; "
-                f"its desired state is still {desired}"
-            )
+            raise TryLaterError(f"{late}: {lacks}")
         time.sleep(POLL_S)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
@@ -20,6 +21,7 @@ from appliance.cli.client.keyfile import (
     KeyMissingError,
     find_key,
 )
+from appliance.cli.client.outlasting import outlast
 from appliance.cli.client.problems import (
     NotTheApiError,
     RefusedError,
@@ -41,6 +43,8 @@ PAGE_MAX = 1000
 PATIENCE_S = 300.0
 """Total wait of one request while the API answers that it is to be sent again later."""
 _TOO_MANY = 429
+_OF_A_PROXY = (502, 503, 504)
+"""A TLS terminator or a load balancer answers so, without JSON, while the API is away."""
 
 Query = Mapping[str, str | int | None]
 T = TypeVar("T")
@@ -245,7 +249,7 @@ class NodeApi:
         body.
 
         Raises:
-            TryLaterError: it is still pending after this time.
+            TryLaterError: it is still pending after this time, or the API does not answer then.
             RefusedError: the node has rejected it.
         """
         try:
@@ -256,8 +260,10 @@ class NodeApi:
 
     def _polled(self, revision: int, timeout_s: float, path: str) -> dict[str, Any]:
         until = time.monotonic() + timeout_s
+        late = f"revision {revision} is committed and still pending after {timeout_s:g} s"
         while True:
-            body: dict[str, Any] = self.get(f"{path}/{revision}").body
+            ask = partial(self.get, f"{path}/{revision}")
+            body: dict[str, Any] = outlast(ask, late, until - time.monotonic()).body
             state = body.get("state")
             if state == "rejected":
                 reason = body.get("reason") or "the node gives no reason"
@@ -265,10 +271,7 @@ class NodeApi:
             if state != "pending":
                 return body
             if time.monotonic() >= until:
-                raise TryLaterError(
-                    f"revision {revision} is committed and still pending after {timeout_s:g} s"
-                    + _where(body)
-                )
+                raise TryLaterError(late + _where(body))
             time.sleep(POLL_S)
 
     def _patiently(self, ask: Callable[[], T], *waits_for: type[RefusedError]) -> T:
@@ -356,6 +359,11 @@ class NodeApi:
         except ValueError:
             body = None
         if not isinstance(body, dict) and (response.content or not response.ok):
+            if response.status_code in _OF_A_PROXY:
+                raise UnavailableError(
+                    f"{self._url}: a proxy answers in place of the {self.CALLED} "
+                    f"(HTTP {response.status_code})"
+                )
             raise NotTheApiError(
                 f"{self._url}: the answer is not from a {self.CALLED} (HTTP {response.status_code})"
             )

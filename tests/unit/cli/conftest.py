@@ -107,6 +107,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.cli.client.node_api.DEFAULT_FILES", ())
     monkeypatch.setattr("appliance.cli.client.fleet_api.DEFAULT_FILES", ())
     monkeypatch.setattr("appliance.cli.client.node_api.POLL_S", 0)
+    monkeypatch.setattr("appliance.cli.client.outlasting.POLL_S", 0)
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.outlasting import outlast
 from appliance.cli.client.problems import RefusedError, TryLaterError
 from appliance.cli.terminal.output import Output, clean
 from appliance.cli.terminal.plain import console, is_plain
@@ -27,18 +29,18 @@ def follow(api: FleetApi, number: int, timeout_s: float, output: Output) -> Depl
 
     Raises:
         RefusedError: it was withdrawn or superseded, or a node has rejected it.
-        TryLaterError: it is not over after ``timeout_s``.
+        TryLaterError: it is not over after ``timeout_s``, or the orchestrator does not answer then.
     """
     until = time.monotonic() + timeout_s
+    goes_on = f"deployment {number} goes on after {timeout_s:g} s"
     with _shown(output) as show:
         while True:
-            found = look(api, number)
+            found = outlast(partial(look, api, number), goes_on, until - time.monotonic())
             show(found)
             if found["state"] not in _GOES_ON:
                 return _judged(api, found)
             if time.monotonic() >= until:
-                state = counted(found)
-                raise TryLaterError(f"deployment {number} goes on after {timeout_s:g} s: {state}")
+                raise TryLaterError(f"{goes_on}: {counted(found)}")
             time.sleep(POLL_S)
 
 
@@ -60,7 +62,8 @@ def _judged(api: FleetApi, found: Deployment) -> Deployment:
         raise RefusedError(f"deployment {number} is {found['state']}: {found['reason']}")
     if count := found["counts"].get("rejected"):
         query: dict[str, str | int | None] = {"state": "rejected", "limit": ROWS_MAX}
-        nodes = api.get(f"deployments/{number}", query).body["nodes"]
+        ask = partial(api.get, f"deployments/{number}", query)
+        nodes = outlast(ask, f"deployment {number}: {count} nodes rejected it").body["nodes"]
         said = "\n".join(f"{one['node']}: {clean(one['message'] or '-')}" for one in nodes)
         if count > len(nodes):
             all_of_them = f"secbeat fleet deployments show {number} --state rejected"

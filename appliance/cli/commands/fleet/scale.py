@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.outlasting import AWAY_S, outlast
 from appliance.cli.client.urls import quoted
 from appliance.cli.exits import Exit
 from appliance.cli.terminal.apps import command_group
@@ -148,10 +150,16 @@ def _run(api: FleetApi, wanted: dict[str, Any], wait: bool, output: Output) -> N
 
 
 def _follow(api: FleetApi, job: dict[str, Any], output: Output) -> dict[str, Any]:
-    """Print the log as it grows; returns the job with all of it when it has ended."""
+    """Print the log as it grows; returns the job with all of it when it has ended.
+
+    Raises `TryLaterError`: the orchestrator has not answered for `AWAY_S`.
+    """
     path, lines = f"scale/jobs/{quoted(job['id'])}", []
+    away = f"the orchestrator has not answered for {AWAY_S:.0f} s; job {job['id']} goes on: "
+    away += f"'secbeat scale show {job['id']}' shows it"
     while True:
-        job = api.get(path, {"cursor": job["log_cursor"]}).body
+        ask = partial(api.get, path, {"cursor": job["log_cursor"]})
+        job = outlast(ask, away, AWAY_S).body
         lines += job["log"]
         if not output.as_json:
             _log(job, output)

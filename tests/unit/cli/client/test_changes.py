@@ -23,6 +23,15 @@ def test_wait_polls_until_in_force(api: Any, secbeat: Any) -> None:
     assert done.json["state"] == "in_force"
 
 
+def test_wait_goes_on_while_the_api_restarts(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, {**ENTRY, "state": "pending"}, Location="/api/v1/revisions/7")
+    api.answers_with(503, {"title": "away", "status": 503})
+    api.answers_with(200, {"revision": 7, "state": "in_force"})
+    done = secbeat("blacklist", "add", "192.0.2.7", "--wait", "--timeout", "60")
+    assert done.code == 0, done.err
+    assert done.err == "secbeat: away (HTTP 503); asking again for at most 60 s\n"
+
+
 def test_wait_says_what_was_rejected(api: Any, secbeat: Any) -> None:
     api.answers_with(202, {**ENTRY, "state": "pending"})
     api.answers_with(200, {"revision": 7, "state": "rejected", "reason": "table is full"})

@@ -117,6 +117,29 @@ def test_what_goes_on_after_the_timeout_is_for_later(api: Any, fleet: Any) -> No
     assert "goes on after 0.1 s: rolling (applied 1, pending 1)" in done.err
 
 
+def test_a_deployment_is_followed_over_a_restart_of_the_orchestrator(api: Any, fleet: Any) -> None:
+    over = {"state": "done", "counts": {"applied": 1, "rejected": 1}}
+    nodes = [{"node": "node-2", "state": "rejected", "message": "no room", "status": "healthy"}]
+    api.answers_with(200, DEPLOYMENT)
+    api.answers_with(503, {"title": "away", "status": 503})
+    api.answers_with(503, {"title": "away", "status": 503})
+    api.answers_with(200, DEPLOYMENT | over)
+    api.answers_with(503, {"title": "away", "status": 503})
+    api.answers_with(200, DEPLOYMENT | over | {"nodes": nodes})
+    done = fleet("fleet", "deployments", "wait", "3", "--timeout", "60")
+    assert (done.code, len(api.requests)) == (1, 6)
+    first, _, last = done.err.splitlines()
+    assert first == "secbeat: away (HTTP 503); asking again for at most 60 s"
+    assert last == "secbeat: deployment 3: 1 of 2 nodes rejected it: node-2: no room"
+
+
+def test_a_deployment_whose_orchestrator_stays_away_goes_on(api: Any, fleet: Any) -> None:
+    api.answers_with(503, {"title": "away", "status": 503})
+    done = fleet("fleet", "deployments", "wait", "3", "--timeout", "0.1")
+    assert done.code == 75
+    assert "deployment 3 goes on after 0.1 s: away (HTTP 503)" in done.err
+
+
 def test_diff_says_what_would_change_and_who_would_refuse(api: Any, fleet: Any, file: Path) -> None:
     change = {"profile": "default", "setting": "land", "before": "default", "after": "monitor"}
     api.answers_with(

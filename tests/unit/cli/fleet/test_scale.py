@@ -62,6 +62,31 @@ def test_a_job_that_fails_exits_with_1(api: Any, secbeat: Any) -> None:
     assert [line["message"] for line in done.json["log"]] == ["one", "failed"]
 
 
+def test_a_job_is_followed_over_a_restart_of_the_orchestrator(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, NEW)
+    api.answers_with(200, {**JOB, "state": "running", "log": [_line("one")], "log_cursor": "1"})
+    api.answers_with(503, {"title": "away", "status": 503})
+    api.answers_with(503, b"<html>of a proxy</html>")
+    api.answers_with(200, {**JOB, "state": "succeeded", "log": [_line("two")], "log_cursor": "2"})
+    api.answers_with(200, {**JOB, "state": "succeeded", "log": [], "log_cursor": "2"})
+    done = secbeat("scale", "up", "1", "--json")
+    assert done.code == 0, done.err
+    assert [line["message"] for line in done.json["log"]] == ["one", "two"]
+    assert [request.query.get("cursor") for request in api.requests[1:]] == [*"01112"]
+    assert done.err == "secbeat: away (HTTP 503); asking again for at most 300 s\n"
+
+
+def test_a_job_whose_orchestrator_stays_away_is_named_with_how_to_follow_it(
+    api: Any, secbeat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.cli.commands.fleet.scale.AWAY_S", 0.1)
+    api.answers_with(202, NEW)
+    api.answers_with(503, {"title": "away", "status": 503})
+    done = secbeat("scale", "down", "1")
+    assert done.code == 75
+    assert "job scale-0011aabb goes on: 'secbeat scale show scale-0011aabb' shows it" in done.err
+
+
 def test_without_waiting_the_job_is_left_alone(api: Any, secbeat: Any) -> None:
     api.answers_with(202, NEW)
     assert secbeat("scale", "down", "1", "--node", "a", "--no-wait").code == 0
