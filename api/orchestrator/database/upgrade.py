@@ -8,7 +8,7 @@ from pathlib import Path
 from api.storage import opening
 from api.storage.migrations import Schema
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision in ``migrations/versions``; a test compares."""
 SCHEMA = Schema(Path(__file__).parent / "migrations", HEAD)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from api.orchestrator.following.service import Following
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling.provisioner import SocketProvisioner
@@ -25,5 +27,7 @@ def compose(
     if settings.provider is None:
         return Jobs(database, clock, settings, None), None
     provisioner = SocketProvisioner(settings.socket, settings.provider)
-    worker = Worker(database, clock, Means(provisioner, settings, registry, following.newest))
+    host = socket.gethostname()
+    means = Means(provisioner, settings, registry, following.newest, host)
+    worker = Worker(database, clock, means)
     return Jobs(database, clock, settings, provisioner), worker

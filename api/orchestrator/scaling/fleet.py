@@ -23,6 +23,7 @@ from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.status import judge
 from api.orchestrator.scaling.following import Missing, drains, missing
 from api.orchestrator.scaling.held import Held
+from api.storage.database import AnyRow
 
 Desired = Callable[[str], DesiredBody]
 """The desired state of a node now; raises `NotFoundError`."""
@@ -38,8 +39,15 @@ def state_of(held: Held, node: str) -> str | None:
     return state
 
 
-def begin_node(held: Held, node: str, ordinal: int) -> None:
-    """Insert the row of a node before the node is created."""
+def rows_of(held: Held, chosen: list[str]) -> list[AnyRow]:
+    """The rows of those of the nodes that jobs have begun and not removed, by name."""
+    query = select(job_nodes).where(job_nodes.c.id.in_(chosen)).order_by(job_nodes.c.id)
+    with held.database.read() as connection:
+        return list(connection.execute(query))
+
+
+def begin_node(held: Held, node: str, ordinal: int, host: str) -> None:
+    """Insert the row of a node before the provisioner of the host creates the node."""
     with held.write() as connection:
         connection.execute(
             insert(job_nodes).values(
@@ -48,6 +56,7 @@ def begin_node(held: Held, node: str, ordinal: int) -> None:
                 ordinal=ordinal,
                 state="creating",
                 made_ms=held.clock.utc_ms(),
+                host=host,
             )
         )
 

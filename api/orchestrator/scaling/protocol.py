@@ -17,7 +17,8 @@ NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 """A node's name: short enough for the names that a provider derives, and never an
 option or a path."""
 PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-LINE_BYTES_MAX = 16_384
+LINE_BYTES_MAX = 1 << 19
+"""A list of 10,000 nodes is shorter."""
 ANSWER_BYTES_MAX = 1 << 20
 """Size limit of all lines of one answer."""
 KINDS = {"progress": str, "result": dict, "error": str}

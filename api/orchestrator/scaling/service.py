@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
@@ -26,8 +26,8 @@ from api.orchestrator.scaling.settings import ScalingSettings
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
-CAPACITY_S = 20.0
-"""Time limit for a provider's answer about its capacity."""
+ANSWER_S = 20.0
+"""Time limit for a provider's answer about its nodes or its capacity."""
 _RETRY_AFTER_S = 5
 
 
@@ -52,7 +52,7 @@ class Jobs:
         Raises:
             UnprocessableError: the number of named nodes differs from the number to remove.
             ConflictError: no provider, an open job, or a limit.
-            UnavailableError: the provisioner is away.
+            UnavailableError: the provisioner is away, or the provider fails.
         """
         _check_nodes(wanted)
         provisioner = self._provisioner
@@ -60,6 +60,8 @@ class Jobs:
             raise _no_provider()
         if wanted.action == "scale_up":
             _check_capacity(provisioner, wanted.count)
+        else:
+            _ask(provisioner, "list")  # else nodes would drain for nothing
         job, now_ms = f"scale-{secrets.token_hex(4)}", self._clock.utc_ms()
         with self._database.write() as connection:
             _check_alone(connection)
@@ -151,7 +153,7 @@ class Jobs:
             len(there),
         )
         if wanted.nodes is None:
-            left = [row.id for row in made if row.state == "removing"]
+            left = [row.id for row in made if row.state != "active"]
             return [*left, *(node for node in there[::-1] if node not in left)][: wanted.count]
         for node in wanted.nodes:
             if node not in there:
@@ -178,7 +180,7 @@ def _no_provider() -> ConflictError:
 
 
 def _check_capacity(provisioner: Provisioner, wanted: int) -> None:
-    said = _capacity(provisioner)
+    said = _ask(provisioner, "capacity")
     free, reason = said.get("free"), said.get("limit")
     if not isinstance(free, int):
         raise _away(f"the provider names no free capacity but {said!r:.100}")
@@ -188,11 +190,11 @@ def _check_capacity(provisioner: Provisioner, wanted: int) -> None:
         raise ConflictError(message, errors=[FieldError("count", wanted, str(free), message)])
 
 
-def _capacity(provisioner: Provisioner) -> dict[str, Any]:
+def _ask(provisioner: Provisioner, verb: Literal["list", "capacity"]) -> dict[str, Any]:
     try:
-        return provisioner.ask("capacity", {}, CAPACITY_S, ignore)
+        return provisioner.ask(verb, {}, ANSWER_S, ignore)
     except ProvisionerError as exc:
-        raise _away(f"the provider's capacity is not known: {exc}") from exc
+        raise _away(f"the provider does not answer {verb!r}: {exc}") from exc
 
 
 def _check(holds: bool, count: int, limit: str, there: int) -> None:

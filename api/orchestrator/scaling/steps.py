@@ -17,9 +17,11 @@ from api.orchestrator.scaling.provisioner import TURN_S, Provisioner, Provisione
 from api.orchestrator.scaling.settings import ScalingSettings
 
 DESTROY_S = 180
+LIST_S = 20
 FOLLOW_S = 60
 """Time limit for the healthy nodes to apply the fleet's state, all together."""
 _JOB_LABEL = "secbeat-job"
+_LEFT = "it is deregistered, and its machine may still run; the next scale_down removes it"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Means:
     settings: ScalingSettings
     registry: Registry
     desired: fleet.Desired
+    host: str
+    """Name of this host, which the rows of its nodes store."""
     wait: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = time.monotonic
 
@@ -47,29 +51,47 @@ def grow(held: Held, means: Means) -> None:
         if state is not None:
             # It may be registered with a key that the next node of this name would not have.
             held.say(f"{node}: left half made by an earlier attempt")
+            _check_reach(held, means, [node])
             _remove(held, means, node)
-        fleet.begin_node(held, node, ordinal + 1)
+        fleet.begin_node(held, node, ordinal + 1, means.host)
         _make(held, means, node)
     _await_followed(held, means, held.row.nodes)
 
 
 def take_back(held: Held, means: Means) -> str | None:
     """Remove all nodes that a job has created; returns those that could not be removed."""
-    return _remove_all(held, means, list(held.row.nodes))
+    troubles = []
+    for row in fleet.rows_of(held, held.row.nodes):
+        try:
+            _check_reach(held, means, [row.id])
+            _remove(held, means, row.id)
+        except (ProvisionerError, UnavailableError) as exc:
+            troubles.append(f"node {row.id!r} is left: {exc}")
+            held.say(troubles[-1])
+    return "; ".join(troubles) or None
 
 
 def shrink(held: Held, means: Means) -> None:
-    """Drain the job's nodes, all at once, and remove them. Raises `ProvisionerError`."""
+    """Drain the job's nodes, all at once, and remove them.
+
+    Raises `ProvisionerError`, `UnavailableError`: nothing is changed if the provider does not
+    answer, or if it can't remove one of the nodes.
+    """
     chosen: list[str] = held.row.nodes
+    _check_reach(held, means, chosen)
     _drain(held, means, chosen)
     for node in chosen:
         held.go_on()
         _remove(held, means, node)
 
 
-def keep(held: Held) -> None:
-    """Cancel a scale-down: the remaining nodes become active again."""
+def keep(held: Held) -> str | None:
+    """End a scale-down early: the remaining nodes become active again. Returns the nodes that are
+    deregistered and may still exist."""
     fleet.set_desired(held, list(held.row.nodes), "active")
+    rows = fleet.rows_of(held, held.row.nodes)
+    left = [f"node {row.id!r} is left: {_LEFT}" for row in rows if row.state == "removing"]
+    return "; ".join(left) or None
 
 
 def _make(held: Held, means: Means, node: str) -> None:
@@ -147,15 +169,30 @@ def _drain(held: Held, means: Means, chosen: list[str]) -> None:
     held.say("drained")
 
 
-def _remove_all(held: Held, means: Means, chosen: list[str]) -> str | None:
-    troubles = []
-    for node in chosen:
-        try:
-            _remove(held, means, node)
-        except (ProvisionerError, UnavailableError) as exc:
-            troubles.append(f"node {node!r} is left: {exc}")
-            held.say(troubles[-1])
-    return "; ".join(troubles) or None
+def _check_reach(held: Held, means: Means, chosen: list[str]) -> None:
+    """Check that the provider answers, and that it is able to remove the nodes.
+
+    A provider whose nodes exist only on its host says so. For a node that another host has made,
+    its "there is no such node" would not mean that the machine is gone.
+
+    Raises `ProvisionerError`, `UnavailableError`.
+    """
+    said = means.provisioner.ask("list", {}, LIST_S, held.hear)
+    there = said.get("nodes")
+    if not isinstance(there, list):
+        raise ProvisionerError(f"the provider lists no nodes but {said!r:.100}")
+    if said.get("local") is not True:
+        return
+    away = [
+        f"node {row.id!r} was made on {row.host or 'a host that is not known'}"
+        for row in fleet.rows_of(held, chosen)
+        if row.host != means.host and row.id not in there
+    ]
+    if away:
+        raise ProvisionerError(
+            f"{'; '.join(away)}: the provider {means.settings.provider!r} of {means.host} does "
+            f"not have the machine and can't remove it"
+        )
 
 
 def _remove(held: Held, means: Means, node: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import threading
 
 import structlog
@@ -34,7 +33,7 @@ class Worker:
         self._database = database
         self._clock = clock
         self.means = means
-        self._owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._owner = f"{means.host}/{os.getpid()}/{secrets.token_hex(4)}"
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scaling", daemon=True)
 
@@ -93,10 +92,7 @@ class Worker:
     def _unwind(self, held: Held, grows: bool, error: str | None) -> str | None:
         held.unwind()
         held.say(error or "cancelled")
-        if not grows:
-            steps.keep(held)
-            return error
-        left = steps.take_back(held, self.means)
+        left = steps.take_back(held, self.means) if grows else steps.keep(held)
         return "; ".join(each for each in (error, left) if each) or None
 
     def _run(self) -> None:

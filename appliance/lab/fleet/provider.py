@@ -56,7 +56,7 @@ def _answer(lab: Lab, question: dict[str, Any]) -> dict[str, Any]:
     if verb == "destroy":
         return destroy(lab, Instance(question["node"]))
     if verb == "list":
-        return {"nodes": [each.name for each in scaled.nodes(lab.directory)]}
+        return {"nodes": [each.name for each in scaled.nodes(lab.directory)], "local": True}
     if verb == "capacity":
         return capacity(lab)
     raise LabError(f"verb {verb!r} is not known")

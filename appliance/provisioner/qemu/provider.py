@@ -29,7 +29,7 @@ def _answer(file: Path, question: dict[str, Any]) -> dict[str, Any]:
     if verb == "destroy":
         return nodes.destroy(config, _node(question))
     if verb == "list":
-        return {"nodes": nodes.names(config)}
+        return {"nodes": nodes.names(config), "local": True}
     if verb == "capacity":
         return nodes.capacity(config)
     raise MachineError(f"verb {verb!r} is not known")

@@ -65,7 +65,7 @@ def test_a_machine_runs_over_its_overlay_and_leaves_nothing(run: Run, place: Pat
     assert _greeting(machine.monitor(folder)).keys() == {"QMP"}
     listed = run_tool("xorriso", "-indev", str(folder / "seed.iso"), "-find", "/")
     assert "user-data" in listed
-    assert ask(place, run, "list") == {"nodes": [NODE]}
+    assert ask(place, run, "list") == {"nodes": [NODE], "local": True}
     assert ask(place, run, "capacity")["free"] <= before["free"]
     ask(place, run, "destroy", node=NODE)
     assert list((place / "n").iterdir()) == []

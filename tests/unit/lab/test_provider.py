@@ -107,11 +107,11 @@ def test_a_node_that_is_half_there_is_waited_for_or_made_anew(ask: Any, labs: Fa
 
 def test_a_node_is_destroyed_once_and_then_gone(ask: Any, labs: FakeLabs) -> None:
     ask("create", node=NODE, fleet=FLEET)
-    assert ask("list") == {"result": {"nodes": [NODE]}}
+    assert ask("list") == {"result": {"nodes": [NODE], "local": True}}
     assert ask("destroy", node=NODE)["result"]["there"]
     assert not ask("destroy", node=NODE)["result"]["there"]
     assert labs.ended == [NODE]
-    assert ask("list") == {"result": {"nodes": []}}
+    assert ask("list") == {"result": {"nodes": [], "local": True}}
 
 
 def test_an_instance_that_it_has_not_made_is_left_alone(ask: Any, labs: FakeLabs) -> None:

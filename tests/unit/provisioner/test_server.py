@@ -30,6 +30,12 @@ def test_progress_is_passed_on_and_the_result_is_the_answer(provisioned: Provisi
     assert heard == ["half"]
 
 
+def test_a_list_may_be_long(provisioned: Provisioned) -> None:
+    script = "say(result={'nodes': [f'scale-0011aabb-{n}' for n in range(10_000)]})"
+    result = provisioned.start(script).ask("list", {}, 60, ignore)
+    assert len(result["nodes"]) == 10_000
+
+
 def test_what_is_not_printable_is_not_passed_on(provisioned: Provisioned) -> None:
     provisioner = provisioned.start("say(progress='a\\x00b\\x1b[1m\\ud800'); say(result={})")
     heard: list[str] = []
@@ -63,8 +69,8 @@ def test_a_provider_reads_the_question_and_nothing_of_the_environment(
         ("print('hello')", "no JSON"),
         ("say(result=1)", "alone"),
         ("say(result={}, error='both')", "alone"),
-        ("say(progress='x' * 9000)", "in a line"),
-        ("print('x' * 9000, end='', flush=True)", "in a line"),
+        ("say(progress='x' * 300_000)", "in a line"),
+        ("print('x' * 300_000, end='', flush=True)", "in a line"),
         ("while True: say(progress='again')", "prints more than"),
         ("say(result={}); say(progress='more')", "goes on after its answer"),
         ("say(result={}); sys.exit(3)", "exit code 3 after its result"),

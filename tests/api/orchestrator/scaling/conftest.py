@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from flask import Flask
@@ -43,6 +43,8 @@ class FakeProvisioner:
         self.follows: Callable[[str, str], str] = lambda _node, _part: "applied"
         """What becomes of a part that the fleet wants."""
         self.drains = True
+        self.local = False
+        self.lists: Callable[[], None] = lambda: None
         self.before: Callable[[str, str], None] = lambda _verb, _node: None
         self.after: Callable[[str, str], None] = lambda _verb, _node: None
 
@@ -51,6 +53,9 @@ class FakeProvisioner:
     ) -> dict[str, Any]:
         if verb == "capacity":
             return {"free": self.free, "limit": "two nodes on two CPUs"}
+        if verb == "list":
+            self.lists()
+            return {"nodes": list(self.there), "local": self.local}
         node = details["node"]
         self.asked.append((verb, node))
         self.before(verb, node)
@@ -134,22 +139,26 @@ def provisioner(fleet: Flask) -> FakeProvisioner:
     return made
 
 
-MakeWorker = Callable[[], Worker]
+class MakeWorker(Protocol):
+    """Makes one more process that runs jobs, on a host of this name."""
+
+    def __call__(self, host: str = "fleet-1") -> Worker: ...
 
 
 @pytest.fixture
 def make_worker(fleet: Flask, provisioner: FakeProvisioner, clock: FakeClock) -> MakeWorker:
-    """Makes one more process that runs jobs; while it waits, time goes by and nodes speak."""
+    """While a worker waits, time goes by and nodes speak."""
 
     def wait(seconds: float) -> None:
         clock.pass_ms(int(seconds * 1000))
         for node in provisioner.there:
             provisioner.speak(node)
 
-    def make() -> Worker:
+    def make(host: str = "fleet-1") -> Worker:
         scaler = orchestrator_of(fleet).scaler
         assert scaler is not None
-        means = replace(scaler.means, wait=wait, seconds=lambda: clock.boot_ms() / 1000)
+        seconds = lambda: clock.boot_ms() / 1000  # noqa: E731
+        means = replace(scaler.means, host=host, wait=wait, seconds=seconds)
         return Worker(orchestrator_of(fleet).database, clock, means)
 
     return make

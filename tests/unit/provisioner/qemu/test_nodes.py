@@ -70,11 +70,11 @@ def test_a_node_is_destroyed_once_and_then_gone(ask: Ask, directory: Path) -> No
     ask("create", node=NODE, fleet=FLEET)
     (pid,) = machine.processes(directory / NODE)
     (directory / NODE / "monitor.sock").touch()
-    assert ask("list") == {"result": {"nodes": [NODE]}}
+    assert ask("list") == {"result": {"nodes": [NODE], "local": True}}
     assert ask("destroy", node=NODE)["result"]["there"]
     assert await_end(pid)
     assert not ask("destroy", node=NODE)["result"]["there"]
-    assert ask("list") == {"result": {"nodes": []}}
+    assert ask("list") == {"result": {"nodes": [], "local": True}}
 
 
 def test_a_name_is_remembered_before_anything_is_made(
@@ -82,10 +82,18 @@ def test_a_name_is_remembered_before_anything_is_made(
 ) -> None:
     programs.fail("could not open the disk")
     assert "could not open the disk" in ask("create", node=NODE, fleet=FLEET)["error"]
-    assert ask("list") == {"result": {"nodes": [NODE]}}
+    assert ask("list") == {"result": {"nodes": [NODE], "local": True}}
     programs.mend()
     assert "result" in ask("create", node=NODE, fleet=FLEET)
     ask("destroy", node=NODE)
+    assert list(directory.iterdir()) == []
+
+
+def test_a_folder_alone_is_listed_and_destroyed(ask: Ask, directory: Path) -> None:
+    """So an operator says that the machine of another host is gone."""
+    (directory / NODE).mkdir(parents=True)
+    assert ask("list") == {"result": {"nodes": [NODE], "local": True}}
+    assert ask("destroy", node=NODE)["result"]["there"]
     assert list(directory.iterdir()) == []
 
 
