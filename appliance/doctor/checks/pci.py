@@ -78,9 +78,18 @@ def _check_nic(nic: Nic, pmds: tuple[Pmd, ...]) -> Finding:
     parts.append(f"DPDK {', '.join(supporting) or 'does not support it'}")
     if supporting:
         return Finding(f"nic {nic.address}", Status.OK, ", ".join(parts))
-    why = "no installed driver names this device; its kernel interface can be a virtual port"
-    command = None if pmds else "apt-get install libdpdk-dev"
+    why, command = _unsupported(nic, pmds)
     return Finding(f"nic {nic.address}", Status.WARN, ", ".join(parts), why, command)
+
+
+def _unsupported(nic: Nic, pmds: tuple[Pmd, ...]) -> tuple[str, str | None]:
+    """What a NIC without a DPDK driver is good for, and the command that helps, if there is one."""
+    why = "no installed driver names this device"
+    if not pmds:
+        return f"{why}, because none is installed", "apt-get install libdpdk-dev"
+    if nic.interfaces:
+        return f"{why}; its kernel interface can be a virtual port", None
+    return f"{why}, and this kernel shows no interface of it: take another NIC", None
 
 
 def _available(context: Context, driver: str, module: str) -> bool:

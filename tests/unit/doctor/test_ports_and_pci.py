@@ -28,6 +28,17 @@ def test_a_nic_is_shown_with_what_drives_it(fake: FakeHost, findings: Examine) -
     other = findings()["nic 0000:05:00.0"]
     assert other.status is Status.WARN
     assert other.what == "10ec:8139, driver none, interface eth7, DPDK does not support it"
+    assert other.why.endswith("its kernel interface can be a virtual port")
+
+
+def test_a_nic_without_driver_and_interface_is_not_offered(
+    fake: FakeHost, findings: Examine
+) -> None:
+    fake.add_nic("0000:05:00.0", None, "10ec:8139")
+    found = findings()["nic 0000:05:00.0"]
+    assert found.status is Status.WARN
+    assert found.why.endswith("this kernel shows no interface of it: take another NIC")
+    assert found.command is None
 
 
 def test_the_interface_of_a_virtio_nic_is_found(fake: FakeHost, findings: Examine) -> None:
