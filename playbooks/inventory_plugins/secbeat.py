@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import socket
 import urllib.error
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,8 @@ description:
   - Groups are made by mode (C(mode_l7)), status (C(status_healthy)) and label
     (C(label_site_fra)).
   - C(ansible_host) is the address that the node reports, unless a source before this one has set
-    it.
+    it. An unspecified address (C(0.0.0.0), C(::)) leads to this host, as does a loopback address
+    unless O(url) is one too. With such an address a node gets no C(ansible_host), and a warning.
 options:
   plugin:
     description: Marks a file as one for this plugin.
@@ -210,7 +212,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         host = self.inventory.add_host(node["id"])
         self.inventory.set_variable(host, "secbeat", node)
         known = self.inventory.get_host(host).get_vars()
-        if "ansible_host" not in known and (address := host_of(node.get("address"))):
+        local = is_local(self.get_option("url"))
+        address = host_of(node.get("address"), loopback=local)
+        if "ansible_host" not in known and address:
             self.inventory.set_variable(host, "ansible_host", address)
         for name in (self.get_option("group"), *groups_of(node, self.get_option("group_by"))):
             group = self.inventory.add_group(self._sanitize_group_name(name))
@@ -222,7 +226,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), variables, host, strict=strict
         )
+        self._warn(host, node.get("address"))
         self._mark_address(host)
+
+    def _warn(self, host: str, reported: object) -> None:
+        """Warn of a host whose address nobody has set, and the node's own is not usable."""
+        if reported and "ansible_host" not in self.inventory.get_host(host).get_vars():
+            self.display.warning(
+                f"{host} reports the address {reported!r}, which does not lead to it from here: "
+                f"Ansible connects to the name {host}, unless you set ansible_host"
+            )
 
     def _mark_address(self, host: str) -> None:
         """Let ``ansible-inventory --list`` print a plain text, because testinfra does not accept a
@@ -330,13 +343,38 @@ def is_local(url: str) -> bool:
         return host == "localhost"
 
 
-def host_of(address: object) -> str | None:
-    """The host of ``HOST:PORT``; None: the text is no host, for example an option of ssh."""
+def host_of(address: object, *, loopback: bool = False) -> str | None:
+    """The host of ``HOST:PORT``.
+
+    Args:
+        address: what a node reports.
+        loopback: whether a loopback address leads to the node.
+
+    Returns:
+        An address or a name; None: the text is no host, for example an option of ssh, or it leads
+        to this host instead of the node.
+    """
     host = str(address or "").rpartition(":")[0].removeprefix("[").removesuffix("]")
+    if (found := _ip(host)) is None:
+        here = host.lower().rpartition(".")[2] == "localhost"
+        return host if _HOST.fullmatch(host) and (loopback or not here) else None
+    if found.is_unspecified or (found.is_loopback and not loopback):
+        return None
+    return str(found)
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host is for ssh, also in a short form such as ``0`` or ``127.1``; None:
+    it is a name.
+    """
     try:
-        return str(ipaddress.ip_address(host))
+        found = ipaddress.ip_address(host)
     except ValueError:
-        return host if _HOST.fullmatch(host) else None
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host)) if _HOST.fullmatch(host) else None
+        except OSError:
+            return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def groups_of(node: Node, by: list[str]) -> Iterator[str]:

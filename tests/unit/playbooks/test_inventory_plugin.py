@@ -191,6 +191,35 @@ def test_an_address_is_one_that_ssh_takes_for_nothing_else(
     assert variables(orchestrator.read()).get("ansible_host") == host
 
 
+HERE = [
+    *("0.0.0.0:9090", "[::]:9090", "[::%eth0]:9090", "[::ffff:0.0.0.0]:9090", "0:9090"),
+    *("127.0.0.1:9090", "[::1]:9090", "[::ffff:127.0.0.1]:9090", "127.1:9090", "localhost:9090"),
+]
+
+
+@pytest.mark.parametrize("address", HERE)
+def test_an_address_that_leads_to_the_controller_is_not_the_nodes(address: str) -> None:
+    host_of = type(loaded()).parse.__globals__["host_of"]
+    assert host_of(address) is None
+    assert (host_of(address, loopback=True) is None) == (address in HERE[:5])
+
+
+def test_a_node_without_a_usable_address_keeps_its_name_with_a_warning(
+    orchestrator: Orchestrator,
+) -> None:
+    answers = [(200, page(node(1, address="[::]:9090"), node(2, address="127.0.0.1:9090")))]
+    orchestrator.answers = list(answers)
+    done = orchestrator.run("--list", "-i", orchestrator.source())
+    found = json.loads(done.stdout)["_meta"]["hostvars"]
+    assert "ansible_host" not in found["node-1"]
+    assert found["node-2"]["ansible_host"] == "127.0.0.1"
+    said = " ".join(done.stderr.split())
+    assert "node-1 reports the address '[::]:9090', which does not lead to it from here" in said
+    assert "node-2 reports" not in said
+    composed = orchestrator.source(compose={"ansible_host": "inventory_hostname"})
+    assert "reports the address" not in orchestrator.run("--list", "-i", composed).stderr
+
+
 def test_what_a_node_says_is_no_template(orchestrator: Orchestrator) -> None:
     orchestrator.answers = [(200, page(node(version="{{ 1 + 1 }}")))]
     found = orchestrator.read(compose={"said": "secbeat.version"})
