@@ -21,7 +21,7 @@ COMMANDS = {f"{BUILTIN}{name}" for name in ("command", "shell", "script")}
 KEYWORDS = {
     *("name", "when", "vars", "loop", "register", "notify", "listen", "changed_when", "check_mode"),
     *("delegate_to", "become", "run_once", "diff", "environment"),
-    *("no_log", "until", "retries", "delay"),
+    *("no_log", "until", "retries", "delay", "loop_control"),
 }
 
 
