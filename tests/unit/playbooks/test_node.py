@@ -63,6 +63,7 @@ def written(home: Path, files: dict[str, str], **variables: str) -> dict[str, st
         *("-i", "localhost,", "-e", "ansible_connection=local"),
         *("-e", json.dumps(variables | {"secbeat_files": files}), play),
         home=home,
+        ANSIBLE_FILTER_PLUGINS=str(TREE / "playbooks" / "roles" / "node" / "filter_plugins"),
     )
     assert done.returncode == 0, done.stdout
     return {name: (home / name).read_text() for name in files}
@@ -73,6 +74,15 @@ def test_the_name_is_in_the_file_once_and_the_rest_is_as_it_was(tmp_path: Path) 
         "without": "[api]\nsocket = '/run/x'\n",
         "nameless": "[node]  # ours\nmode = 'tcp'\n\n[[routes]]\nname = 'kept'\n",
         "named": "[api]\nname = 'kept'\n\n[node]\nmode = 'tcp'\nname = 'other'\n[log]\na = 1\n",
+        "empty": "\n",
+        "indented": "  [node]  # ours\n  name = 'other'  # of the site\n  mode = 'tcp'\n",
+        "blanks": "[ node ]\nname\t= 'other'\n",
+        "quoted": "['node']\n\"name\" = 'other'\n[policy]\nname = 'kept'\n",
+        "dotted": "node.name = 'other'\nnode.mode = 'tcp'\n[log]\na = 1\n",
+        "dotted, nameless": "# ours\nnode.mode = 'tcp'\n[log]\na = 1\n",
+        "only a subsection": "[node.more]\nname = 'kept'\n",
+        "in an array": "[node]\nwords = [\n  'a',\n]\nname = 'other'\n",
+        "in a text": "[log]\na = '''\n[node]\nname = 1\n'''\n[node]\nname = 'other'\n",
     }
     after = written(tmp_path, before, secbeat_node_name="node-1")
     for case, text in before.items():
@@ -106,6 +116,7 @@ class Host:
             self.folder / "play.yml",
             home=self.folder,
             PYTHONPATH=str(TREE),
+            PWD=str(self.folder),
         )
 
 
@@ -115,9 +126,9 @@ def host(tmp_path: Path) -> Host:
     made = Host(tmp_path)
     role = tmp_path / "roles" / "node"
     shutil.copytree(TREE / "playbooks" / "roles" / "node", role)
-    tasks = role / "tasks" / "configuration.yml"
-    text = re.sub(r"    (owner|group): root\n", "", tasks.read_text())
-    tasks.write_text(text.replace("/etc/secbeat/", f"{made.file.parent}/"))
+    for file in (role / "tasks" / "configuration.yml", role / "vars" / "main.yml"):
+        text = re.sub(r"    (owner|group): root\n", "", file.read_text())
+        file.write_text(text.replace("/etc/secbeat/", f"{made.file.parent}/"))
     python = tmp_path / "environment" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -144,6 +155,28 @@ def test_a_name_alone_is_written_and_the_rest_stays(host: Host) -> None:
     assert "Restart the packet path" not in other.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("node = { name = 'other' }\n", "can't write secbeat_node_name into this file"),
+        ("[node]\nname = 'a'\nname = 'b'\n", "is not TOML: Cannot overwrite a value"),
+    ],
+)
+def test_a_name_that_can_t_be_written_is_told_before_a_change(
+    host: Host, text: str, said: str
+) -> None:
+    host.file.write_text(text)
+    (host.folder / "ca.crt").write_text("x")
+    done = host.configure(
+        secbeat_node_name="node-1", secbeat_node_fleet_ca=str(host.folder / "ca.crt")
+    )
+    assert done.returncode != 0
+    assert f"{host.file} on localhost" in done.stdout
+    assert said in done.stdout
+    assert host.file.read_text() == text
+    assert not (host.file.parent / "fleet-ca.crt").exists()
+
+
 def test_a_fleet_that_is_not_the_inventorys_is_told(host: Host) -> None:
     before = (
         MINIMAL + "[fleet]\nurl = 'https://fleet.example:3030'\n\n[fleet.labels]\nsite = 'fra'\n"
@@ -154,6 +187,22 @@ def test_a_fleet_that_is_not_the_inventorys_is_told(host: Host) -> None:
     assert f"{host.file} on localhost has a section [fleet], and the inventory sets" in done.stdout
     assert host.file.read_text() == before
     assert host.configure(secbeat_node_name="node-1").returncode == 0
+    host.file.write_text(f"fleet.url = 'https://fleet.example:3030'\n{MINIMAL}")
+    done = host.configure(secbeat_node_fleet_url="https://fleet.example:3030")
+    assert f"{host.file} on localhost has a section [fleet], and the inventory sets" in done.stdout
+
+
+def test_relative_paths_begin_where_the_playbook_runs(host: Host) -> None:
+    (host.folder / "given.toml").write_text(MINIMAL)
+    (host.folder / "ca.crt").write_text("of the fleet")
+    done = host.configure(
+        secbeat_node_configuration="given.toml",
+        secbeat_node_fleet_url="https://fleet.example:3030",
+        secbeat_node_fleet_ca="ca.crt",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "[fleet]" in host.file.read_text()
+    assert (host.file.parent / "fleet-ca.crt").read_text() == "of the fleet"
 
 
 @pytest.mark.parametrize("given", [True, False])
