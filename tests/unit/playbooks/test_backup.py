@@ -67,7 +67,7 @@ def test_it_runs_the_installed_command_with_the_credential_of_the_database() -> 
 
 
 def play(
-    home: Path, playbook: str, hosts: Iterable[str], serial: int = 1
+    home: Path, playbook: str, hosts: Iterable[str], serial: int = 1, folder: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A playbook with the role as it is, but without root, and with an archive for each host."""
     if not (home / "roles").exists():
@@ -81,7 +81,7 @@ def play(
     variables = {
         "secbeat_backup_command": [str(home / "secbeat"), "{{ inventory_hostname }}"],
         "secbeat_backup_packed": f"{home}/packed-{{{{ inventory_hostname }}}}",
-        "secbeat_backup_folder": str(home / "kept"),
+        "secbeat_backup_folder": folder or str(home / "kept"),
         "secbeat_serial": serial,
         "ansible_become": False,
         "ansible_python_interpreter": sys.executable,
@@ -91,6 +91,7 @@ def play(
         *("-i", home / "hosts", "-e", json.dumps(variables), home / playbook),
         home=home,
         ANSIBLE_NOCOWS="1",
+        PWD=str(home / "here"),
         SUDO_UID=str(os.getuid()),
         SUDO_GID=str(os.getgid()),
     )
@@ -109,6 +110,14 @@ def test_a_backup_is_on_the_controller_alone_and_comes_back(tmp_path: Path) -> N
     done = play(tmp_path, "restore.yml", [f"a {LOCAL}"])
     assert done.returncode == 0, done.stdout
     assert list(tmp_path.glob("packed-*")) == []
+
+
+def test_a_relative_folder_begins_where_the_playbook_runs(tmp_path: Path) -> None:
+    for playbook in ("backup.yml", "restore.yml"):
+        done = play(tmp_path, playbook, [f"a {LOCAL}"], folder="kept/of-today")
+        assert done.returncode == 0, done.stdout
+    names = {file.name for file in (tmp_path / "here" / "kept" / "of-today").iterdir()}
+    assert names == {"a.tar.gz", "a.tar.gz.sha256"}
 
 
 @pytest.mark.parametrize("fault", ["pack", "fetch"])

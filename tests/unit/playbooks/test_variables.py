@@ -183,3 +183,42 @@ def test_a_text_is_no_list_of_nodes(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert 'a list: -e \'{"secbeat_scale_nodes": ["scale-1"]}' in done.stdout.replace('\\"', '"')
+
+
+PATHS = {
+    "secbeat_backup_folder": "secbeat_backup_place",
+    "secbeat_node_configuration": "secbeat_node_own_path",
+    "secbeat_node_fleet_ca": "secbeat_node_fleet_ca_path",
+    "secbeat_orchestrator_configuration": "secbeat_orchestrator_own",
+    "secbeat_orchestrator_provisioner": "secbeat_orchestrator_provision",
+    "secbeat_policy_file": "secbeat_policy_path",
+    "secbeat_tls_certificate": "secbeat_tls_paths.certificate",
+    "secbeat_tls_key": "secbeat_tls_paths.key",
+}
+"""Variables with a path on the controller that may be relative, and the path that a role uses."""
+
+
+def test_relative_paths_begin_where_the_playbook_runs(tmp_path: Path) -> None:
+    roles = sorted({name.split("_")[1] for name in PATHS})
+    copy = {"content": "{{ secbeat_paths | to_json }}", "dest": f"{tmp_path}/paths", "mode": "0600"}
+    task = {
+        "ansible.builtin.copy": copy,
+        "vars": {"secbeat_paths": ["{{ %s }}" % used for used in PATHS.values()]},  # noqa: UP031
+    }
+    play: dict[str, Any] = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars_files": [str(ROLES / role / "vars" / "main.yml") for role in roles],
+        "tasks": [task],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    for given, path in {"a/b": "/here/a/b", "/a/b": "/a/b", "~/a": f"{tmp_path}/a"}.items():
+        done = ansible(
+            "ansible-playbook",
+            *("-i", "localhost,", "-e", "ansible_connection=local"),
+            *("-e", json.dumps(dict.fromkeys(PATHS, given)), tmp_path / "play.yml"),
+            home=tmp_path,
+            PWD="/here",  # noqa: S106 - a folder
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads((tmp_path / "paths").read_text()) == [path] * len(PATHS)
