@@ -25,7 +25,7 @@ from appliance.backup.archive import Hashed
 from appliance.backup.errors import BackupError
 from appliance.backup.manifest import FORMAT, SCHEMAS, Manifest, Member, require_inside
 from appliance.backup.places import FILES_MAX, FLEET_DUMP, JOURNAL, ORCHESTRATOR, Places, members
-from dataplane.base.durable import sync_directory
+from dataplane.base.durable import replaceable, sync_directory
 from dataplane.base.version import version
 
 COPIES = Path("/var/tmp")  # noqa: S108 - a directory of root's own is made in it
@@ -122,7 +122,8 @@ def create(
 
     Args:
         with_database: an orchestrator's backup contains the fleet's database.
-        replace: an existing file is replaced; otherwise it is an error.
+        replace: an existing regular file is replaced, also behind symbolic links; otherwise it
+            is an error.
 
     Raises `BackupError`, `CopyError`, `StorageError`, `ConfigurationError`.
     """
@@ -135,15 +136,19 @@ def create(
         raise BackupError(f"{file} exists: choose another name, or --force to replace it")
     if not file.parent.is_dir():
         raise BackupError(f"{file.parent} is no directory")
+    with written(file.parent):
+        target = replaceable(file) if replace else file
+    if target is None:
+        raise BackupError(f"{file} can't be replaced: it is no regular file")
     roots = places.roots()
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    with written(file.parent), TemporaryDirectory(dir=COPIES, prefix="secbeat-backup-") as copies:
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    with written(target.parent), TemporaryDirectory(dir=COPIES, prefix="secbeat-backup-") as copies:
         try:
             with _new(unfinished) as stream:
                 manifest = _pack(places, roots, stream, Path(copies), with_database=with_database)
                 stream.flush()
                 os.fsync(stream.fileno())
-            _publish(unfinished, file, replace=replace)
+            _publish(unfinished, target, replace=replace)
         finally:
             unfinished.unlink(missing_ok=True)
     return manifest

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataplane.base.durable import sync_directory, write_all
+from dataplane.base.durable import replaceable, sync_directory, write_all
 from dataplane.base.errors import InvalidInputError
 from dataplane.base.networks import KEY_BITS, Network
 from dataplane.countries.codes import code_of
@@ -116,25 +116,28 @@ def _ones(count: int) -> int:
 def write(path: Path, source: Source, built_s: int) -> None:
     """Replace the file atomically; everybody can read it.
 
-    Its folder is made if necessary.
+    Its folder is made if necessary; symbolic links are followed.
 
-    Raises InvalidInputError if it can't be written.
+    Raises InvalidInputError if it can't be written, or is a device, a FIFO or a directory.
     """
     content = _encode(source, built_s)
     try:
         path.parent.mkdir(mode=0o755, exist_ok=True)
-        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        target = replaceable(path)
+        if target is None:
+            raise _refusal(path, "can't be written: it is no regular file")
+        fd, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             write_all(fd, content)
             os.fchmod(fd, 0o644)
             os.fsync(fd)
-            Path(name).rename(path)
+            Path(name).rename(target)
         except BaseException:
             Path(name).unlink()
             raise
         finally:
             os.close(fd)
-        sync_directory(path.parent)
+        sync_directory(target.parent)
     except OSError as error:
         raise _refusal(path, f"can't be written: {error.strerror}") from error
 

@@ -45,8 +45,9 @@ def load(database: Path, file: Path, tables: Collection[str], last: str) -> None
                 _require_whole(connection, file)
                 connection.execute(last)
                 connection.commit()
-            for suffix in ("-wal", "-shm"):  # files of the replaced database
-                database.with_name(database.name + suffix).unlink(missing_ok=True)
+            replaced = database.resolve()  # SQLite too follows symbolic links
+            for suffix in ("-wal", "-shm"):
+                replaced.with_name(replaced.name + suffix).unlink(missing_ok=True)
     finally:
         os.close(lock)
 

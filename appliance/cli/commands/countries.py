@@ -140,7 +140,7 @@ def _source(mmdb: Path | None, tor: tuple[Path, Path] | None) -> Source:
 def _existing(path: Path) -> CountryDatabase | None:
     """The existing database; None if there is no usable one."""
     try:
-        return database.read(path)
+        return database.read(path) if path.is_file() else None  # a FIFO would be waited for
     except InvalidInputError:
         return None
 

@@ -20,6 +20,7 @@ from api.storage.opening import open_database, revision
 from tests.api.orchestrator.conftest import client_of
 from tests.support.clock import FakeClock
 from tests.support.servers.postgres import Postgres
+from tests.support.special_files import make_special
 
 KEPT, LATER = "203.0.113.7", "203.0.113.8"
 
@@ -74,6 +75,20 @@ def opened_by_its_key(url: str, settings: OrchestratorSettings, clock: FakeClock
         return banned(client_of(app, key))
     finally:
         orchestrator_of(app).close()
+
+
+def test_a_copy_replaces_no_device_and_no_fifo_and_follows_a_link(
+    fleet_url: str, tmp_path: Path
+) -> None:
+    fifo, link, target = tmp_path / "fifo", tmp_path / "link", tmp_path / "target"
+    make_special(fifo, "FIFO")
+    with pytest.raises(CopyError, match="no regular file"):
+        dump(fleet_url, fifo)
+    assert fifo.is_fifo()
+    link.symlink_to(target)
+    dump(fleet_url, link)
+    assert link.is_symlink()
+    assert target.stat().st_size
 
 
 def test_a_copy_in_an_empty_database_is_the_fleet_as_it_was_in_another_epoch(

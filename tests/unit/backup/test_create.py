@@ -15,6 +15,7 @@ from appliance.backup import create as creating
 from appliance.backup.create import create
 from appliance.backup.errors import BackupError
 from appliance.backup.places import JOURNAL, Places
+from tests.support.special_files import KINDS, is_kind, make_special
 from tests.unit.backup.conftest import Host
 
 
@@ -97,6 +98,23 @@ def test_a_file_that_exists_is_replaced_only_if_asked(host: Host, file: Path):
         create(host.places, file)
     assert file.read_text() == "an older backup"
     create(host.places, file, replace=True)
+    assert "manifest.json" in files(file)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_device_or_fifo_is_not_replaced(kind: str, host: Host, file: Path):
+    make_special(file, kind)
+    with pytest.raises(BackupError, match="no regular file"):
+        create(host.places, file, replace=True)
+    assert is_kind(file, kind)
+
+
+def test_a_link_to_an_older_backup_stays_a_link(host: Host, file: Path):
+    link = file.with_name("newest.tar.gz")
+    file.write_text("an older backup")
+    link.symlink_to(file)
+    create(host.places, link, replace=True)
+    assert link.readlink() == file
     assert "manifest.json" in files(file)
 
 

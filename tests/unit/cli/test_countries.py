@@ -10,6 +10,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from appliance.cli.commands import countries
+from tests.support.special_files import make_special
 
 HEAD = "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n"
 
@@ -44,6 +45,12 @@ def test_a_database_of_other_things_is_refused_and_the_file_stays(
     assert "country.iso_code" in done.err
     assert "autonomous_system_number" in done.err
     assert Path(built).read_bytes() == before
+
+
+def test_a_fifo_is_refused_and_not_read(secbeat: Any, sources: list[str], tmp_path: Path) -> None:
+    make_special(tmp_path / "fifo", "FIFO")
+    done = secbeat("countries", "build", "--tor", *sources, "--file", str(tmp_path / "fifo"))
+    assert (done.code, "no regular file" in done.err) == (65, True)
 
 
 def test_a_family_without_countries_is_warned_about(secbeat: Any, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from dataplane.countries.codes import COUNTRIES, index_of
 from dataplane.countries.ranges import pack_ranges
 from dataplane.countries.sources import Source
 from dataplane.native import abi
+from tests.support.special_files import KINDS, is_kind, make_special
 
 DATE = datetime(2026, 6, 25, 4, 33, 59, tzinfo=UTC)
 Named = list[tuple[str, str]]
@@ -50,6 +51,23 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "countries.db"
     database.write(path, source(NAMED), built_s=1_782_400_000)
     return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_device_or_fifo_is_not_replaced(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "special"
+    make_special(path, kind)
+    with pytest.raises(InvalidInputError, match="no regular file"):
+        database.write(path, source(NAMED), built_s=0)
+    assert is_kind(path, kind)
+
+
+def test_a_link_to_the_file_stays_a_link(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    database.write(link, source(NAMED), built_s=7)
+    assert link.readlink() == file
+    assert database.read(file).built_s == 7
 
 
 def test_what_was_written_comes_back(file: Path) -> None:

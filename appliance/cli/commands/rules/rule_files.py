@@ -31,6 +31,7 @@ from appliance.cli.terminal.options import (
 )
 from appliance.cli.terminal.output import Output, warn
 from appliance.cli.terminal.progress import bar
+from dataplane.base.durable import replaceable
 
 POLL_S = 0.2
 _WAIT_S = 600.0
@@ -149,18 +150,29 @@ def exported(rule: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def opened(target: str) -> Iterator[TextIO]:
-    """Stdout, or a file that gets its name when its content is complete."""
+    """Stdout, or a file that gets its name when its content is complete.
+
+    A device or a FIFO stays what it is: it is written to. Symbolic links are followed.
+    """
     if target == "-":
         yield sys.stdout
         return
-    path = Path(target)
+    try:
+        path = replaceable(Path(target))
+        with _written(path) if path else Path(target).open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise typer.BadParameter(f"{target}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """A new file that replaces ``path`` at the end of the block."""
     unfinished = path.with_name(f"{path.name}.part")
     try:
         with unfinished.open("w", encoding="utf-8") as file:
             yield file
         unfinished.replace(path)
-    except OSError as error:
-        raise typer.BadParameter(f"{target}: {error.strerror}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 

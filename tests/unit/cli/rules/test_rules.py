@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.cli.commands.rules import rule_files
+from tests.support.special_files import KINDS, is_kind, make_special
 
 RULE = {
     "id": "rule_17",
@@ -279,6 +281,35 @@ def test_an_export_that_fails_leaves_no_file(api: Any, secbeat: Any, tmp_path: P
     assert secbeat("rules", "export", target).code == 70
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
     assert secbeat("rules", "export", tmp_path / "none" / "x").code == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_export_to_a_device_or_fifo_is_written_to_it(
+    kind: str, api: Any, secbeat: Any, tmp_path: Path
+) -> None:
+    api.answers_with(200, {"rules": [RULE], "total": 1, "next_cursor": None})
+    target = tmp_path / "special"
+    make_special(target, kind)
+    reader = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert secbeat("rules", "export", target).out == f"1 rules are in {target}\n"
+        written = os.read(reader, 65_536)
+    finally:
+        os.close(reader)
+    assert is_kind(target, kind)
+    assert list(tmp_path.iterdir()) == [target]
+    if kind == "FIFO":
+        assert json.loads(written) == EXPORTED
+
+
+def test_an_export_follows_a_link(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    api.answers_with(200, {"rules": [RULE], "total": 1, "next_cursor": None})
+    link, target = tmp_path / "link", tmp_path / "folder" / "rules.ndjson"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    assert secbeat("rules", "export", link).code == 0
+    assert link.readlink() == target
+    assert json.loads(target.read_text()) == EXPORTED
 
 
 def test_evidence_is_asked_for_one_rule_or_all(api: Any, secbeat: Any) -> None:
