@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 DEFAULT_URL = "http://127.0.0.1:9999"
 DEFAULT_ORCHESTRATOR = "http://127.0.0.1:3030"
 
+
+def only_with_fleet(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
+    """The value of an option that needs ``--fleet``; raises `typer.BadParameter` without it.
+
+    A value of the environment is accepted, and then has no effect.
+    """
+    if _is_given(context, option) and not context.params.get("fleet"):
+        raise typer.BadParameter("only with --fleet; without it the request goes to a node")
+    return value
+
+
+def only_without_fleet(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
+    """The value of an option that has no effect with ``--fleet``; raises `typer.BadParameter`
+    with it."""
+    if _is_given(context, option) and context.params.get("fleet"):
+        raise typer.BadParameter("not with --fleet, which sends the request to the orchestrator")
+    return value
+
+
+def _is_given(context: typer.Context, option: typer.CallbackParam) -> bool:
+    source = context.get_parameter_source(str(option.name))
+    return source is not None and source.name == "COMMANDLINE"
+
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")
 ]
 UrlOption = Annotated[
     str,
-    typer.Option("--url", envvar="SECBEAT_URL", metavar="URL", help="The node's management API."),
+    typer.Option(
+        "--url",
+        envvar="SECBEAT_URL",
+        metavar="URL",
+        callback=only_without_fleet,
+        help="The node's management API.",
+    ),
 ]
 KeyFileOption = Annotated[
     Path | None,
@@ -46,7 +76,11 @@ FleetKeyFileOption = Annotated[
 ]
 FleetOption = Annotated[
     bool,
-    typer.Option("--fleet", help="Send the request to the fleet's orchestrator, not to a node."),
+    typer.Option(
+        "--fleet",
+        is_eager=True,  # the callbacks of other options read it
+        help="Send the request to the fleet's orchestrator, not to a node.",
+    ),
 ]
 FleetUrlOption = Annotated[
     str,
@@ -54,6 +88,7 @@ FleetUrlOption = Annotated[
         "--orchestrator",
         envvar="SECBEAT_ORCHESTRATOR",
         metavar="URL",
+        callback=only_with_fleet,
         help="With --fleet: the orchestrator API.",
     ),
 ]

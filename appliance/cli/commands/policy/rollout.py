@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from appliance.cli.terminal.durations import parse_duration
+from appliance.cli.terminal.options import only_without_fleet
 
 HOLD_S = 60
 """Default time for which the orchestrator observes a canary."""
@@ -40,7 +41,10 @@ ConfirmOption = Annotated[
     ),
 ]
 OverrideOption = Annotated[
-    bool, typer.Option("--override", help="On a node: replace the fleet's policy.")
+    bool,
+    typer.Option(
+        "--override", callback=only_without_fleet, help="On a node: replace the fleet's policy."
+    ),
 ]
 
 
