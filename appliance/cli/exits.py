@@ -20,9 +20,15 @@ class Exit(IntEnum):
     """The API can't be reached, or its data plane is away."""
     SOFTWARE = 70
     """The API had an internal error."""
+    IO_ERROR = 74
+    """The result can't be written; ``backup`` and ``fleet database``: a file can't be."""
     TRY_LATER = 75
     """Too many requests, no answer in time, or still pending when ``--timeout`` was over."""
     PROTOCOL = 76
     """The answer is not from a management API."""
     NO_PERMISSION = 77
     """The key is missing, unknown, or its role may not do this."""
+    INTERRUPTED = 130
+    """Ctrl-C; the code that shells give SIGINT."""
+    CLOSED_PIPE = 141
+    """The reader of stdout has closed the pipe; the code that shells give SIGPIPE."""

@@ -14,6 +14,7 @@ from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.standard_streams import shown_once
 from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
 COLUMNS: Columns = {
@@ -54,11 +55,13 @@ def create(
         body["expires_in_seconds"] = expires
     made = NodeApi.open(url, key_file).post("keys", body).body
     output = Output(as_json)
-    if as_json:
-        output.document(made)
-        return
-    warn(f"key {made['id']} for {name}, role {role}: keep it now, it is not shown again")
-    output.line(made["key"])
+    if not as_json:
+        warn(f"key {made['id']} for {name}, role {role}: keep it now, it is not shown again")
+    with shown_once(f"key {made['id']}", f"secbeat keys delete {made['id']}"):
+        if as_json:
+            output.document(made)
+        else:
+            output.line(made["key"])
 
 
 @app.command()

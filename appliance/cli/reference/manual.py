@@ -16,9 +16,12 @@ EXITS = {
     Exit.NOT_HEALTHY: "status: the node answers, and is degraded or unhealthy.",
     Exit.UNAVAILABLE: "The API can't be reached, or its data plane is away.",
     Exit.SOFTWARE: "Internal error of the API.",
+    Exit.IO_ERROR: "The result can't be written.",
     Exit.TRY_LATER: "Too many requests, no answer in time, or pending after --timeout.",
     Exit.PROTOCOL: "The answer is not from a management API.",
     Exit.NO_PERMISSION: "The key is missing or unknown, or its role does not allow this.",
+    Exit.INTERRUPTED: "Interrupted.",
+    Exit.CLOSED_PIPE: "The reader of stdout has closed the pipe.",
 }
 ENVIRONMENT = {
     "SECBEAT_URL": "The node's management API; --url.",

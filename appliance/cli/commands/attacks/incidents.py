@@ -13,12 +13,11 @@ from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.attacks.description import describe
-from appliance.cli.exits import Exit
 from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.standard_streams import OutputError
 from appliance.cli.terminal.tables import KEY, PAIRS, Column, Columns
-from dataplane.base.errors import SecBeatError
 
 COLUMNS: Columns = {
     "id": KEY,
@@ -41,12 +40,6 @@ Id = Annotated[
 ]
 
 app = command_group()
-
-
-class FileError(SecBeatError):
-    """The capture can't be written."""
-
-    exit_code = Exit.REFUSED
 
 
 @app.callback()
@@ -131,7 +124,7 @@ def pcap(
     try:
         Path(name).write_bytes(content)
     except OSError as error:
-        raise FileError(f"{name}: can't be written: {error.strerror}") from error
+        raise OutputError(f"{name}: can't be written: {error.strerror}") from error
     output = Output(as_json)
     if as_json:
         output.document({"id": attack, "file": name, "bytes": len(content)})

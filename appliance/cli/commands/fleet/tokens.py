@@ -19,6 +19,7 @@ from appliance.cli.terminal.options import (
     OrchestratorOption,
 )
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.standard_streams import shown_once
 from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
 COLUMNS: Columns = {
@@ -66,11 +67,13 @@ def create(
     body = {"name": name, "uses_max": uses, "expires_in_seconds": expires}
     made = FleetApi.open(orchestrator, key_file).post("tokens", body).body
     output = Output(as_json)
-    if as_json:
-        output.document(made)
-        return
-    warn(f"token {made['id']} ({name}): keep it now, it is not shown again")
-    output.line(made["token"])
+    if not as_json:
+        warn(f"token {made['id']} ({name}): keep it now, it is not shown again")
+    with shown_once(f"token {made['id']}", f"secbeat fleet tokens delete {made['id']}"):
+        if as_json:
+            output.document(made)
+        else:
+            output.line(made["token"])
 
 
 @app.command()

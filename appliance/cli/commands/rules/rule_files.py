@@ -31,6 +31,7 @@ from appliance.cli.terminal.options import (
 )
 from appliance.cli.terminal.output import Output, warn
 from appliance.cli.terminal.progress import bar
+from appliance.cli.terminal.standard_streams import OutputError
 from dataplane.base.durable import replaceable
 
 POLL_S = 0.2
@@ -153,28 +154,29 @@ def opened(target: str) -> Iterator[TextIO]:
     """Stdout, or a file that gets its name when its content is complete.
 
     A device or a FIFO stays what it is: it is written to. Symbolic links are followed.
+
+    Raises `typer.BadParameter` if the file can't be opened, and `OutputError` if it can't be
+    written.
     """
     if target == "-":
         yield sys.stdout
         return
     try:
         path = replaceable(Path(target))
-        with _written(path) if path else Path(target).open("w", encoding="utf-8") as file:
-            yield file
+        written = path.with_name(f"{path.name}.part") if path else Path(target)
+        stream = written.open("w", encoding="utf-8")
     except OSError as error:
         raise typer.BadParameter(f"{target}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    """A new file that replaces ``path`` at the end of the block."""
-    unfinished = path.with_name(f"{path.name}.part")
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            yield file
-        unfinished.replace(path)
+        with stream:
+            yield stream
+        if path:
+            written.replace(path)
+    except OSError as error:
+        raise OutputError(f"{target}: can't be written: {error.strerror}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        if path:
+            written.unlink(missing_ok=True)
 
 
 def _follow(api: NodeApi, job: dict[str, Any]) -> dict[str, Any]:
