@@ -27,6 +27,8 @@ from appliance.cli.client.problems import (
     RefusedError,
     TryLaterError,
     UnavailableError,
+    is_of_the_api,
+    problem_lines,
 )
 from appliance.cli.client.urls import checked_url, is_local
 from appliance.cli.exits import Exit
@@ -367,6 +369,9 @@ class NodeApi:
             raise NotTheApiError(
                 f"{self._url}: the answer is not from a {self.CALLED} (HTTP {response.status_code})"
             )
+        if not response.ok and not is_of_the_api(response.status_code, body or {}):
+            detail = "; ".join(problem_lines(response.status_code, body or {}))
+            raise NotTheApiError(f"{self._url}: the answer is not from a {self.CALLED}: {detail}")
         if not response.ok or response.is_redirect:
             raise self._refusal(response, body or {})
         return Answer(response.status_code, body, response.headers.get("Location"))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Self
 
 from appliance.cli.exits import Exit
 from appliance.cli.terminal.output import clean
 from dataplane.base.errors import SecBeatError
+
+_TYPE = "urn:secbeat:problem:"
+_NO_PATH = ": no such path"
+"""End of the detail of a 404 that is about the path, not about a resource."""
 
 
 class RefusedError(SecBeatError):
@@ -42,6 +47,15 @@ class NotTheApiError(SecBeatError):
     """Another service listens at that address."""
 
     exit_code = Exit.PROTOCOL
+
+
+def is_of_the_api(status: int, problem: Mapping[str, Any]) -> bool:
+    """Whether a problem document is from an API that has the requested path.
+
+    False: it is from another program, or from the other of SecBeat's two APIs.
+    """
+    has_no_path = status == HTTPStatus.NOT_FOUND and str(problem.get("detail")).endswith(_NO_PATH)
+    return str(problem.get("type")).startswith(_TYPE) and not has_no_path
 
 
 def problem_lines(status: int, problem: Mapping[str, Any]) -> list[str]:

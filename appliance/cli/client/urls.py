@@ -33,6 +33,13 @@ def is_local(url: str) -> bool:
         return host == "localhost"
 
 
-def quoted(network: str) -> str:
-    """An address or prefix as one segment of a path."""
-    return quote(network, safe=":")
+def quoted(text: str, argument: str = "ID") -> str:
+    """The value of an argument, such as an address or prefix, as one segment of a path.
+
+    Raises:
+        typer.BadParameter: it can't be one: the path would be that of another resource.
+    """
+    if text in {"", ".", ".."}:
+        problem = f"{text!r} names nothing" if text else "must not be empty"
+        raise typer.BadParameter(problem, param_hint=argument)
+    return quote(text, safe=":")

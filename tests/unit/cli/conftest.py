@@ -70,6 +70,8 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             headers = dict(self.headers.items())
             api.requests.append(Request(self.command, parts.path, query, headers, body))
             status, document, extra = api.next_answer()
+            if status >= 400 and isinstance(document, dict):
+                document = {"type": "urn:secbeat:problem:of-a-test", **document}
             self.send_response(status)
             for name, value in extra.items():
                 self.send_header(name, value)

@@ -94,6 +94,56 @@ def test_something_else_that_answers_is_named(body: bytes, api: Any, secbeat: An
     assert done.err == f"secbeat: {api.url}: the answer is not from a management API (HTTP 404)\n"
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        {"type": "urn:secbeat:problem:not-found", "detail": "GET /api/v1/status: no such path"},
+        {"type": "about:blank", "detail": "GET /api/v1/status: no such path"},
+    ],
+)
+def test_the_other_api_and_another_product_are_named(
+    problem: dict[str, str], api: Any, secbeat: Any
+) -> None:
+    api.answers_with(404, problem)
+    done = secbeat("status")
+    assert done.code == 76
+    assert done.err == (
+        f"secbeat: {api.url}: the answer is not from a management API: "
+        "GET /api/v1/status: no such path (HTTP 404)\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("blacklist", "show"), "IP"),
+        (("blacklist", "remove"), "IP"),
+        (("allowlist", "remove", "--fleet"), "IP"),
+        (("keys", "delete"), "ID"),
+        (("attacks", "show"), "ID"),
+        (("attacks", "pcap"), "ID"),
+        (("rules", "show"), "ID"),
+        (("rules", "set", "--enable"), "ID"),
+        (("rules", "delete"), "ID"),
+        (("fleet", "tokens", "delete"), "ID"),
+        (("nodes", "show"), "NODE"),
+        (("nodes", "drain"), "NODE"),
+        (("nodes", "delete"), "NODE"),
+        (("scale", "show"), "JOB"),
+        (("scale", "cancel"), "JOB"),
+    ],
+)
+def test_an_argument_that_would_change_the_path_is_a_usage_error(
+    words: tuple[str, ...], name: str, value: str, api: Any, secbeat: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("SECBEAT_ORCHESTRATOR", api.url)
+    monkeypatch.setenv("ORCHESTRATOR_API_KEY", "k" * 32)
+    done = secbeat(*words, value)
+    assert (done.code, f"Invalid value for {name}: " in done.err) == (2, True)
+    assert api.requests == []
+
+
 def test_key_does_not_follow_a_redirect(api: Any, secbeat: Any) -> None:
     api.answers_with(302, {}, Location=f"{api.url}/elsewhere")
     assert secbeat("status").code != 0

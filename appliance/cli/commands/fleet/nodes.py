@@ -218,4 +218,4 @@ def _labels(labels: dict[str, str]) -> str:
 
 
 def _path(node: str) -> str:
-    return f"nodes/{quoted(node)}"
+    return f"nodes/{quoted(node, 'NODE')}"

@@ -111,7 +111,7 @@ def show(
     if job is None:
         _show_nodes(api.get("scale").body, output)
         return
-    body = api.get(f"scale/jobs/{quoted(job)}").body
+    body = api.get(f"scale/jobs/{quoted(job, 'JOB')}").body
     if as_json:
         output.document(body)
     else:
@@ -127,7 +127,9 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Cancel a job: nodes that it was making are removed."""
-    answer = FleetApi.open(orchestrator, key_file).post(f"scale/jobs/{quoted(job)}/cancel", None)
+    answer = FleetApi.open(orchestrator, key_file).post(
+        f"scale/jobs/{quoted(job, 'JOB')}/cancel", None
+    )
     output = Output(as_json)
     if as_json:
         output.document(answer.body)

@@ -137,7 +137,7 @@ def _show(app: typer.Typer, name: ListName) -> None:
         output = Output(as_json)
         asked = Asked.open(fleet, orchestrator, url, key_file)
         query = {} if fleet else {"covering": "true"}
-        entry = asked.api.get(f"{name}/{quoted(ip)}", query).body
+        entry = asked.api.get(f"{name}/{quoted(ip, 'IP')}", query).body
         if as_json:
             output.document(entry)
             return

@@ -84,7 +84,7 @@ def make(app: typer.Typer, name: ListName) -> None:
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         api, wait_s = asked.api, timeout if wait else None
         if ip is not None:
-            answer = api.delete(f"{name}/{quoted(ip)}", {} if fleet else {"origin": origin})
+            answer = api.delete(f"{name}/{quoted(ip, 'IP')}", {} if fleet else {"origin": origin})
             _say_one(asked, output, name, ip, asked.settle(answer, wait_s, "lists"))
             return
         path = f"{name}/remove"
