@@ -11,7 +11,7 @@ class Exit(IntEnum):
     OK = 0
     """Done; with ``status``: the node is healthy."""
     REFUSED = 1
-    """The API refused the request, or rejected the change."""
+    """The API refused the request, or rejected the change; or the answer to a question was no."""
     USAGE = 2
     """The command line is wrong."""
     NOT_HEALTHY = 3
@@ -29,6 +29,6 @@ class Exit(IntEnum):
     NO_PERMISSION = 77
     """The key is missing, unknown, or its role may not do this."""
     INTERRUPTED = 130
-    """Ctrl-C; the code that shells give SIGINT."""
+    """Ctrl-C, or Ctrl-D at a question; the code that shells give SIGINT."""
     CLOSED_PIPE = 141
     """The reader of stdout has closed the pipe; the code that shells give SIGPIPE."""

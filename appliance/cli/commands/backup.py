@@ -20,6 +20,7 @@ from appliance.backup.manifest import Manifest, require_known
 from appliance.backup.places import Places
 from appliance.backup.restore import Restore, prepare
 from appliance.cli.terminal.apps import command_group
+from appliance.cli.terminal.confirmation import confirm
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output, warn
 from appliance.defaults import CONFIG_FILE
@@ -126,9 +127,7 @@ def _confirm(prepared: Restore) -> None:
         warn(f"the old files will be in {directory}")
     if prepared.restarts_dataplane:
         warn("the packet path restarts: the node forwards nothing meanwhile")
-    if not typer.confirm("Restore?", err=True):
-        warn("nothing is changed")
-        raise typer.Exit(1)
+    confirm("Restore?")
 
 
 def _say(output: Output, prepared: Restore, started: list[str]) -> None:

@@ -12,6 +12,7 @@ import typer
 from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.node_api import Answer
 from appliance.cli.commands.lists import removals
+from appliance.cli.terminal.confirmation import confirm
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
@@ -23,7 +24,7 @@ from appliance.cli.terminal.options import (
     UrlOption,
     WaitOption,
 )
-from appliance.cli.terminal.output import Output, warn
+from appliance.cli.terminal.output import Output
 
 ListName = Literal["blacklist", "allowlist"]
 _WAIT_S = 60.0
@@ -73,10 +74,7 @@ def make(app: typer.Typer, name: ListName) -> None:
 
 
 def _confirm(name: ListName, body: dict[str, Any]) -> None:
-    question = f"Take {removals.entries_text(body)} off the {name}?"
-    if not typer.confirm(question, err=True):
-        warn("nothing is changed")
-        raise typer.Exit(1)
+    confirm(f"Take {removals.entries_text(body)} off the {name}?")
 
 
 def _unchanged(counted: Answer) -> Answer:
