@@ -8,9 +8,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
 
-from appliance.cli.terminal.apps import single_command
+from appliance.cli.terminal.apps import built, single_command
 
 
 class LazyCommand(TyperCommand):
@@ -31,7 +30,7 @@ class LazyCommand(TyperCommand):
             app = single_command()
             app.command(name=self.name, help=found.__doc__)(found)
             found = app
-        command = get_command(found)
+        command = built(found)
         command.name = self.name
         return command
 

@@ -94,9 +94,7 @@ def show(file: FileOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def lookup(
-    networks: Annotated[
-        list[str], typer.Argument(metavar="ADDRESS|PREFIX...", help="IPv4 or IPv6.")
-    ],
+    networks: Annotated[list[str], typer.Argument(metavar="IP", help="IPv4 or IPv6.")],
     file: FileOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -129,7 +129,9 @@ def retry(
 
 @app.command("secret")
 def secret(
-    socket: Annotated[Path, typer.Option(help="The agent's control socket.")] = SOCKET,
+    socket: Annotated[
+        Path, typer.Option(metavar="PATH", help="The agent's control socket.")
+    ] = SOCKET,
     as_json: JsonOption = False,
 ) -> None:
     """Show the secret of the webhooks' signature; on the node itself, as root."""

@@ -11,15 +11,20 @@ from appliance.cli.reference.tree import PROGRAM, Command, Parameter
 SECTION = "1"
 EXITS = {
     Exit.OK: "Done; with status, the node is healthy.",
-    Exit.REFUSED: "The API refused the request, or the node rejected the change.",
+    Exit.REFUSED: "The API refused the request, the node rejected the change, this host is not "
+    "suitable, or the answer to a question was no.",
     Exit.USAGE: "The command line is wrong.",
     Exit.NOT_HEALTHY: "status: the node answers, and is degraded or unhealthy.",
+    Exit.DATA: "A file, a capture, an archive or a value has wrong content.",
     Exit.UNAVAILABLE: "The API can't be reached, or its data plane is away.",
     Exit.SOFTWARE: "Internal error of the API.",
-    Exit.IO_ERROR: "The result can't be written.",
+    Exit.OS_ERROR: "replay: the packet path can't be set up.",
+    Exit.CANNOT_CREATE: "fleet database restore: the database is in use by a fleet.",
+    Exit.IO_ERROR: "The result can't be written; backup and fleet database: a copy failed.",
     Exit.TRY_LATER: "Too many requests, no answer in time, or pending after --timeout.",
     Exit.PROTOCOL: "The answer is not from a management API.",
     Exit.NO_PERMISSION: "The key is missing or unknown, or its role does not allow this.",
+    Exit.CONFIGURATION: "A configuration file is wrong.",
     Exit.INTERRUPTED: "Interrupted.",
     Exit.CLOSED_PIPE: "The reader of stdout has closed the pipe.",
 }
@@ -99,10 +104,8 @@ def _exit_status() -> list[str]:
 def _synopsis(command: Command) -> str:
     required = [one.shown for one in command.options if one.is_required]
     words = [PROGRAM, *command.path, *required, "[OPTIONS]"]
-    for one in command.arguments:
-        name = one.shown.partition(" <")[0]
-        words.append(name if one.is_required else f"[{name.strip('[]')}]")
-    return " ".join(words)
+    arguments = [one.shown if one.is_required else f"[{one.shown}]" for one in command.arguments]
+    return " ".join([*words, *arguments])
 
 
 def _parameters(parameters: Sequence[Parameter]) -> list[str]:

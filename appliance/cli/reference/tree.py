@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from typer.main import get_command
-
 from appliance.cli.app import app
 from appliance.cli.commands import host
 from appliance.cli.lazy import LazyCommand
-from appliance.cli.terminal.apps import HELP_OPTIONS
+from appliance.cli.terminal.apps import HELP_OPTIONS, built
 from appliance.defaults import CONFIG_FILE
 
 PROGRAM = "secbeat"
@@ -25,7 +23,7 @@ class Parameter:
     names: tuple[str, ...]
     """``("-h", "--help")``; empty for an argument."""
     shown: str
-    """In the form of the help: ``--limit <int range>``, ``FILE <str>``."""
+    """In the form of the help: ``--limit N``, ``FILE``."""
     help: str
     values: int
     """Number of words of the command line that are its value; 0 for a flag."""
@@ -65,7 +63,7 @@ class Command:
 
 def read_tree() -> Command:
     """The root with everything below it."""
-    return _of_typer(get_command(app), (), "")
+    return _of_typer(built(app), (), "")
 
 
 def _of_typer(command: Any, path: tuple[str, ...], summary: str) -> Command:

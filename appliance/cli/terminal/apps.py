@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from appliance.cli.terminal.values import name_values
+
 HELP_OPTIONS = ("-h", "--help")
 
 
@@ -32,6 +34,13 @@ def single_command() -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+def built(app: typer.Typer) -> Any:
+    """The command of an app, with names of values in its help."""
+    command = get_command(app)
+    name_values(command)
+    return command
+
+
 def run(app: typer.Typer, words: Sequence[str]) -> Any:
     """Run a command line; always ends in SystemExit, or raises the errors of the command."""
-    return get_command(app)(list(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS))
+    return built(app)(list(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS))

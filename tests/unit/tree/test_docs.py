@@ -244,7 +244,19 @@ def documented_verbs(noun: str) -> set[str]:
 def test_exit_codes_are_documented() -> None:
     lines = (DOCS / "cli.md").read_text().splitlines()
     documented = {int(m[1]) for line in lines if (m := re.match(r"\| (\d+) \|", line))}
-    assert documented == {*Exit, 130}
+    assert documented == {*Exit}
+
+
+def test_every_error_has_an_exit_code_that_is_documented() -> None:
+    declared = re.compile(r"^    exit_code(?:: int)? = (?:Exit\.)?(\w+)$", re.MULTILINE)
+    files = [
+        file for part in ("appliance", "api", "dataplane") for file in (TREE / part).rglob("*.py")
+    ]
+    found = {code for file in files for code in declared.findall(file.read_text())}
+    assert "65" in found
+    assert "REFUSED" in found
+    known = {str(int(one)) for one in Exit} | {one.name for one in Exit}
+    assert found <= known
 
 
 def test_places_of_the_key_are_documented() -> None:

@@ -24,7 +24,7 @@ _ASK_S = 10.0
 
 app = command_group()
 
-SocketOption = Annotated[Path, typer.Option(help="The agent's control socket.")]
+SocketOption = Annotated[Path, typer.Option(metavar="PATH", help="The agent's control socket.")]
 
 
 @app.callback()

@@ -36,7 +36,7 @@ NODES: Columns = {"id": KEY, "state": Column(1), "job": Column(2), "made_at": Co
 OPEN = ("queued", "running")
 POLL_S = 0.5
 
-CountArgument = Annotated[int, typer.Argument(min=1, max=100, help="Number of nodes.")]
+CountArgument = Annotated[int, typer.Argument(min=1, max=100, metavar="N", help="Number of nodes.")]
 WaitOption = Annotated[bool, typer.Option(help="Show the job's log until it has ended.")]
 
 app = command_group()
@@ -65,7 +65,7 @@ def down(
     count: CountArgument,
     node: Annotated[
         list[str] | None,
-        typer.Option("--node", help="Id of a node to remove; default: the newest."),
+        typer.Option("--node", metavar="ID", help="Id of a node to remove; default: the newest."),
     ] = None,
     wait: WaitOption = True,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,

@@ -179,7 +179,9 @@ def _list(app: typer.Typer, name: ListName) -> None:
         ] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
         reason: Annotated[str | None, typer.Option(help="Only entries with this reason.")] = None,
-        created_by: Annotated[str | None, typer.Option(help="Only entries of this key.")] = None,
+        created_by: Annotated[
+            str | None, typer.Option(metavar="KEY", help="Only entries of this key.")
+        ] = None,
         text: Text = None,
         since: SinceOption = None,
         until: UntilOption = None,

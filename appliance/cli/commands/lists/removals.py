@@ -35,10 +35,12 @@ NETWORKS_MAX = 10_000
 _WAIT_S = 60.0
 
 One = Annotated[
-    str | None, typer.Argument(metavar="[IP]", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
+    str | None, typer.Argument(metavar="IP", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
 ]
 Reason = Annotated[str | None, typer.Option(help="Remove entries with this reason.")]
-CreatedBy = Annotated[str | None, typer.Option(help="Remove entries that this key has made.")]
+CreatedBy = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Remove entries that this key has made.")
+]
 Origin = Annotated[
     str | None,
     typer.Option(help="Remove entries of this origin; with IP the default is manual."),

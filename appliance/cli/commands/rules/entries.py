@@ -230,7 +230,7 @@ def delete(
 @app.command()
 def evidence(
     rule: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Id of a rule; default: all rules.")
+        str | None, typer.Argument(metavar="ID", help="Id of a rule; default: all rules.")
     ] = None,
     limit: Limit = 20,
     url: UrlOption = DEFAULT_URL,

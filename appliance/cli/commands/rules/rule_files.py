@@ -50,7 +50,7 @@ _EXPORTED = ("pattern", "action", "severity", *_DEFAULTS)
 Source = Annotated[
     str, typer.Argument(metavar="FILE", help="File with one JSON object a line; - is stdin.")
 ]
-Target = Annotated[str, typer.Argument(metavar="[FILE]", help="- is stdout.")]
+Target = Annotated[str, typer.Argument(metavar="FILE", help="- is stdout.")]
 OnRefused = Annotated[
     Literal["fail", "skip"],
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_json_may_stand_before_every_noun(tree: Command) -> None:
         assert with_json_last([one.path[0], "--json", *one.path[1:]]) == [*one.path, "--json"]
 
 
-def test_every_command_has_short_help_without_escapes_or_types_of_flags(
+def test_every_command_has_short_help_without_escapes_or_types_of_python(
     tree: Command, secbeat: Any
 ) -> None:
     for one in tree.walk():
@@ -43,8 +44,19 @@ def test_every_command_has_short_help_without_escapes_or_types_of_flags(
         assert done.code == 0, one.path
         assert f"sage: {' '.join(('secbeat', *one.path))}" in done.out
         assert "-h, --help" in done.out
-        for unwanted in ("\x1b", "<bool>", "╭"):
+        for unwanted in ("\x1b", "╭", "[["):
             assert unwanted not in done.out, one.path
+        assert re.findall(r"<[^=]*?>", done.out) == [], one.path
+
+
+def test_a_value_has_the_name_of_what_it_is(tree: Command) -> None:
+    shown = {one.path: {each.shown for each in one.parameters} for one in tree.walk()}
+    assert {"N", "--node ID", "--wait / --no-wait"} <= shown["scale", "down"]
+    assert {"PATTERN", "--group GROUP", "--target TARGET"} <= shown["rules", "add"]
+    assert "--action block|log" in shown["rules", "add"]
+    assert {"FILE", "--config FILE"} <= shown["fleet", "database", "dump"]
+    assert {"SHELL"} <= shown["completion",]
+    assert "<" not in str(shown)
 
 
 def test_every_command_and_option_is_explained(tree: Command) -> None:
