@@ -3,8 +3,8 @@
 ``text/plain``: one address, prefix or range per line (`dataplane.base.input.list_file`).
 ``application/x-ndjson``: one body of POST per line, without an origin: the import has one. Lines of
 feeds are accepted too: ``cidr`` replaces ``ip``, ``reason`` and ``duration_seconds`` are read, and
-fields of other names are ignored; a line with ``"type": "metadata"`` describes the feed. Empty
-lines are skipped.
+fields of other names are ignored, also repeated ones; a line with ``"type": "metadata"`` describes
+the feed. Empty lines are skipped.
 """
 
 from __future__ import annotations
@@ -18,27 +18,24 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api.common.bad_lines import NAMED_MAX, BadLineError, BadLinesError
 from api.common.contract.schemas import Strict
 from api.lists.kinds import ADDRESS, kind
 from api.lists.schemas import Duration, Reason
 from api.lists.wide import WIDE_BITS, refuse_everything, warnings_about
-from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.input.list_file import (
-    LINE_BYTES_MAX,
-    UTF8_SIGNATURE,
-    content_of,
-    networks_of,
-    too_long,
-)
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.input.json_text import load_json, refuse_repeated
+from dataplane.base.input.list_file import LINE_BYTES_MAX, content_of, networks_of, too_long
+from dataplane.base.input.marks import without_marks
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 LINES_MAX = 1_000_000
-NAMED_MAX = 100
-"""Lines that an answer names, for each kind."""
 TEXT, NDJSON = "text/plain", "application/x-ndjson"
 _SHOWN = 64
 _BLOCK_BYTES = 1 << 16
 _FIELDS = "the field ip or cidr"
+_MARKS_OF_ONE = 4
+"""Quotation marks of an object with one name and one text."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +46,6 @@ class Defaults:
     duration_s: int | None
     force: bool = False
     """A prefix of all addresses of a family is permitted."""
-
-
-class BadLineError(InvalidInputError):
-    """An invalid line; ``line`` counts from 1."""
-
-    def __init__(self, message: str, *, line: int, value: object, limit: str) -> None:
-        field = f"line {line}"
-        super().__init__(f"{field}: {message}", field=field, value=value, limit=limit)
-        self.line = line
-        self.why = message
-
-
-class BadLinesError(InvalidInputsError):
-    """Invalid lines; the first `NAMED_MAX` are named."""
-
-    def __init__(self, lines: Sequence[BadLineError], count: int) -> None:
-        super().__init__(lines, count)
-        self.lines = lines
 
 
 class Row(NamedTuple):
@@ -265,7 +244,7 @@ def _read_text(raw: bytes, defaults: Defaults) -> _Said | None:
 def _read_json(raw: bytes, defaults: Defaults) -> _Said | None:
     if len(raw) > LINE_BYTES_MAX:
         raise too_long(raw)
-    raw = raw.removeprefix(UTF8_SIGNATURE).strip()
+    raw = without_marks(raw).strip()
     if not raw:
         return None
     try:
@@ -284,7 +263,7 @@ def _read_json(raw: bytes, defaults: Defaults) -> _Said | None:
 def _entry_of(raw: bytes) -> EntryLine | FeedLine | None:
     """The entry on a line of JSON; None: the line describes the feed."""
     try:
-        return (EntryLine if b'"ip"' in raw else FeedLine).model_validate_json(raw)
+        entry = (EntryLine if b'"ip"' in raw else FeedLine).model_validate_json(raw)
     except ValidationError as exc:
         fields = _fields_of(raw)
         if "ip" in fields:
@@ -298,12 +277,26 @@ def _entry_of(raw: bytes) -> EntryLine | FeedLine | None:
         named = ", ".join(sorted(fields))[:_SHOWN]
         message = f"has neither ip nor cidr; its fields are {named}"
         raise InvalidInputError(message, field="ip", limit=_FIELDS) from exc
+    marks = raw.count(b'"')
+    if marks > _MARKS_OF_ONE and _may_repeat(raw, marks, entry):
+        refuse_repeated(raw)
+    return entry
+
+
+def _may_repeat(raw: bytes, marks: int, entry: EntryLine | FeedLine) -> bool:
+    """Whether a name of the entry may occur twice: quotation marks are counted, because a JSON
+    parser in Python would make each line cost twice as much."""
+    if isinstance(entry, FeedLine):
+        names = raw.count(b'"cidr"'), raw.count(b'"reason"'), raw.count(b'"duration_seconds"')
+        return max(names) > 1
+    texts = len(entry.model_fields_set) + 1 + (entry.reason is not None)  # names, ip, reason
+    return marks != 2 * texts
 
 
 def _fields_of(raw: bytes) -> dict[str, object]:
     """The fields of a JSON object; empty: not an object, or an object without fields."""
     try:
-        said = json.loads(raw)
+        said = load_json(raw)
     except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from api.rules.schemas import RuleRequest
 from api.rules.wanted import Wanted, check_end, wanted_of
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.input.list_file import UTF8_SIGNATURE
+from dataplane.base.input.marks import UTF8_SIGNATURE
 from dataplane.waf.document import RULES_MAX
 
 NDJSON = "application/x-ndjson"

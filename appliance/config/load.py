@@ -15,6 +15,7 @@ from appliance.config.checks import Problem, broken_rules
 from appliance.config.model import NodeConfig
 from appliance.defaults import CONFIG_FILE
 from dataplane.base.errors import ConfigurationError
+from dataplane.base.input.marks import decoded
 from dataplane.base.input.nearest import fields_beside, instead_of
 
 _VALUE_LENGTH_MAX = 80
@@ -53,10 +54,10 @@ def read_document(file: Path) -> dict[str, Any]:
     """A file's tables, unchecked; raises ConfigurationError when it can't be read as TOML."""
     try:
         with file.open("rb") as stream:
-            return tomllib.loads(stream.read().decode("utf-8-sig"))
+            return tomllib.loads(decoded(stream.read()))
     except OSError as error:
         raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{file}: is not TOML: {error}") from error
 
 

@@ -5,13 +5,13 @@ The line number is the rule's number. A replay ignores the end of a rule (``expi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.input.list_file import UTF8_SIGNATURE
+from dataplane.base.input.json_text import load_json
+from dataplane.base.input.marks import without_marks
 from dataplane.waf.document import (
     ACTIONS,
     RULES_MAX,
@@ -49,13 +49,13 @@ def read_rules_file(path: Path) -> list[Rule]:
 def _rules(path: Path, lines: Iterator[bytes]) -> Iterator[Rule]:
     count = 0
     for number, line in enumerate(lines, start=1):
-        said = line.removeprefix(UTF8_SIGNATURE)
+        said = without_marks(line)
         if not said.strip():
             continue
         count += 1
         try:
             yield _rule(number, said, count)
-        except (ValueError, InvalidInputError) as error:
+        except (ValueError, RecursionError, InvalidInputError) as error:
             raise InvalidInputError(
                 f"{path}, line {number}: {error}", field="rules", value=str(path)
             ) from error
@@ -66,7 +66,7 @@ def _rule(number: int, line: bytes, count: int) -> Rule:
         raise InvalidInputError(f"longer than {LINE_BYTES_MAX} bytes", field="rules")
     if count > RULES_MAX:
         raise InvalidInputError(f"more than {RULES_MAX} rules", field="rules")
-    said = json.loads(line)
+    said = load_json(line)
     if not isinstance(said, dict):
         raise InvalidInputError("is no JSON object", field="rules")
     if unknown := sorted(said.keys() - _FIELDS):

@@ -103,6 +103,34 @@ def test_a_signature_of_utf_8_before_json_is_nothing(api: Api) -> None:
     assert answer.status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "text", "field"),
+    [
+        ("POST", "/blacklist", '{"ip": "192.0.2.55", "ip": "192.0.2.56"}', "ip"),
+        ("PUT", "/policy?dry_run=true", '{"name": "x", "rules": [], "rules": []}', "rules"),
+        (
+            "PUT",
+            "/policy",
+            '{"name": "x", "rules": [{"type": "sanity", "action": "off", "action": "enforce"}]}',
+            "rules[0].action",
+        ),
+    ],
+)
+def test_a_name_that_is_there_twice_is_422_and_named(
+    api: Api, method: str, path: str, text: str, field: str
+) -> None:
+    answer = api.call(method, path, data=text, content_type="application/json")
+    (error,) = check(answer, 422)["errors"]
+    assert (error["field"], error["limit"]) == (field, "each name once in an object")
+    assert api.get("/blacklist").json["total"] == 0
+
+
+def test_signatures_at_the_start_of_lines_of_json_are_nothing(api: Api) -> None:
+    body = '\ufeff{\n\ufeff"ip": "192.0.2.1"\n\ufeff}'.encode()
+    answer = api.call("POST", "/blacklist", data=body, content_type="application/json")
+    assert answer.status_code == 201
+
+
 def test_a_large_value_is_not_repeated_whole(api: Api) -> None:
     body = check(api.ban("192.0.2.1", reason="x" * 100_000), 422)
     assert len(json.dumps(body)) < 2000

@@ -29,7 +29,8 @@ from api.common.contract.errors import (
 from api.common.contract.problems import from_validation
 from api.common.disk import written
 from api.common.exchange import arrival
-from dataplane.base.input.list_file import UTF8_SIGNATURE
+from dataplane.base.input.json_text import refuse_repeated
+from dataplane.base.input.marks import without_marks
 
 BODY_BYTES_MAX = 1 << 20
 UPLOAD_BYTES_MAX = 128 << 20
@@ -103,8 +104,10 @@ def read_body(
 
 
 def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
+    text = without_marks(raw)
+    refuse_repeated(text)
     try:
-        return model.model_validate_json(raw.removeprefix(UTF8_SIGNATURE))
+        return model.model_validate_json(text)
     except ValidationError as exc:
         raise from_validation(exc, model, "body") from exc
 

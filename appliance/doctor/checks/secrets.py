@@ -16,6 +16,7 @@ from appliance.config.settings import FLEET_TOKEN, WEBHOOKS_SECRET
 from appliance.defaults import ORCHESTRATOR_FILE
 from appliance.doctor.context import Context, Finding, Status
 from appliance.host.files import Host
+from dataplane.base.input.marks import decoded
 
 _STORES = ("/etc/credstore", "/run/credstore", "/usr/lib/credstore")
 _WHY = "whoever has an account on this host has it; a credential is for root and its unit alone"
@@ -44,9 +45,9 @@ def _in_configurations(context: Context) -> Iterator[Finding]:
 def _secrets_in(host: Host, file: Path) -> Iterator[tuple[str, tuple[str, str]]]:
     """Keys with a secret, and the credential that can replace each."""
     try:
-        text = (host.content(str(file)) or "").removeprefix("\ufeff")
-        document: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        text = (host.content(str(file)) or "").encode()
+        document: dict[str, Any] = tomllib.loads(decoded(text))
+    except ValueError:
         return
     webhooks = document.get("webhooks")
     if isinstance(webhooks, dict) and webhooks.get("secret"):

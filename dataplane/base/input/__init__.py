@@ -1,1 +1,2 @@
-"""Input of users and clients: list files, numbers in JSON, schema of a network, misspelt names."""
+"""Input of users and clients: list files, JSON, byte order marks, numbers, schema of a network,
+misspelt names."""

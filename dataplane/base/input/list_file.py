@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
+from dataplane.base.input.marks import UTF8_SIGNATURE
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
-UTF8_SIGNATURE = b"\xef\xbb\xbf"
-"""UTF-8's signature (RFC 3629 section 6), which some editors write at the start of a text. In
-concatenated files it also stands at the start of a later line."""
 _MARK = UTF8_SIGNATURE.decode()
 _RANGE_LIMIT = "two addresses of one family, the lower one first"
 _SHOWN = 100
@@ -78,7 +76,7 @@ def content_of(line: bytes) -> str:
         line = line.partition(b"#")[0].partition(b";")[0]
     if len(line) > LINE_BYTES_MAX:
         raise too_long(line)
-    return line.decode("utf-8", "replace").removeprefix(_MARK).strip()
+    return line.decode("utf-8", "replace").lstrip(_MARK).strip()
 
 
 def too_long(line: bytes) -> InvalidInputError:

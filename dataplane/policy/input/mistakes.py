@@ -1,15 +1,14 @@
 """Explains the mistakes in a document: every mistake, each with a correction.
 
 It uses pydantic's errors: the place as an operator writes it (``rules[0].value``), the most similar
-known field or value, an example of a required format. It also returns the document with the
-mistakes replaced, so that mistakes that types can't express are reported at the same time.
+known field or value, an example of a required format.
 """
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +22,7 @@ from dataplane.policy.document import (
     PolicyDocument,
 )
 from dataplane.policy.geo import COUNTRY_PATTERN
+from dataplane.policy.input.stand_ins import Place
 from dataplane.policy.rules import RULES
 from dataplane.policy.rules.packets.ports import RANGE_PATTERN
 from dataplane.waf.document import GROUP_CHARACTERS_MAX, GROUP_PATTERN
@@ -43,30 +43,41 @@ _VALUE_MAX = 80
 _Location = tuple[int | str, ...]
 
 
-def mistakes_of(error: ValidationError, document: Mapping[str, Any]) -> list[InvalidInputError]:
-    """One mistake for each wrong field, in the order of the document."""
+def mistakes_of(
+    error: ValidationError, document: Mapping[str, Any], named: AbstractSet[str]
+) -> list[InvalidInputError]:
+    """One mistake for each wrong field, in the order of the document.
+
+    ``named``: fields whose values have a mistake already; only that there is no such field is said
+    of them too.
+    """
     by_field = dict[str, list[ErrorDetails]]()
     details = error.errors(include_url=False)
     for one in details:
         if one["type"] != "too_short" or not _is_around(one, details):
             by_field.setdefault(field_of(one["loc"]), []).append(one)
-    return [_mistake(field, found, document) for field, found in by_field.items()]
+    mistakes = [
+        (found[0]["type"], _mistake(field, found, document)) for field, found in by_field.items()
+    ]
+    return [one for kind, one in mistakes if kind == "extra_forbidden" or one.field not in named]
 
 
 def field_of(location: _Location) -> str:
     """A path as an operator writes it, without pydantic's additions for rules and ports."""
+    return written_as(tuple(_written(location)))
+
+
+def written_as(place: Place) -> str:
+    """A place as an operator writes it: ``rules[0].value``."""
     text = ""
-    for part in _written(location):
+    for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.lstrip(".") or "policy"
 
 
-def without_mistakes(error: ValidationError, document: dict[str, Any]) -> dict[str, Any]:
-    """A copy in which valid values replace the wrong ones, at the same places."""
-    left = copy.deepcopy(document)
-    for one in error.errors(include_url=False):
-        _stand_in(left, list(_written(one["loc"])))
-    return left
+def places_of(error: ValidationError) -> list[Place]:
+    """The places of all wrong values in the document."""
+    return [tuple(_written(one["loc"])) for one in error.errors(include_url=False)]
 
 
 def _written(location: _Location) -> Iterator[int | str]:
@@ -121,32 +132,3 @@ def _rank(error: ErrorDetails) -> bool:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _VALUE_MAX else text[:_VALUE_MAX] + "..."
-
-
-_HARMLESS_RULE = {"type": "sanity", "action": "off"}
-"""Rules of which a profile may have any number."""
-
-
-def _stand_in(document: dict[str, Any], path: list[int | str]) -> None:
-    match path:
-        case ["rules", int(index), *_]:
-            document["rules"][index] = dict(_HARMLESS_RULE)
-        case ["profiles", int(index)]:
-            document["profiles"][index] = {"name": f"0.{index}", "targets": [f"ff00::{index:x}"]}
-        case ["profiles", int(index), *rest]:
-            _stand_in(document["profiles"][index], rest)
-            _require(document["profiles"][index], rest, index)
-        case ["name", *_]:
-            document["name"] = "nameless"
-        case ["http", *_]:
-            document["http"] = {"ports": [80]}
-        case [str(name), *_]:
-            document.pop(name, None)
-
-
-def _require(profile: dict[str, Any], path: list[int | str], index: int) -> None:
-    """Check that name and targets of a profile are unique."""
-    if path[0] == "name":
-        profile["name"] = f"0.{index}"
-    elif path[0] == "targets":
-        profile["targets"] = [f"ff00::{index:x}"]

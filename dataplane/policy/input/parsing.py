@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.input.list_file import UTF8_SIGNATURE
-from dataplane.base.input.numbers import whole
+from dataplane.base.input.json_text import NAMED_MAX, load_json
+from dataplane.base.input.marks import decoded, without_marks
 from dataplane.policy.document import PolicyDocument
 from dataplane.policy.input.checking import check
-from dataplane.policy.input.mistakes import mistakes_of, without_mistakes
+from dataplane.policy.input.mistakes import mistakes_of, places_of, written_as
+from dataplane.policy.input.plain import as_json_values
+from dataplane.policy.input.stand_ins import Place, replaced
 
 FILE_BYTES_MAX = 1 << 20
-MISTAKES_NAMED_MAX = 100
 
 
 def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
@@ -28,31 +29,48 @@ def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
     Raises InvalidInputError that names field (``rules[0].type``), value and limit of each mistake.
     """
     try:
-        plain = _plain(document)
-    except (TypeError, ValueError) as error:
-        message = f"policy can't be written as JSON: {error}"
-        raise InvalidInputError(message, field="policy", limit="JSON values") from error
-    found = list[InvalidInputError]()
+        return _parsed(document)
+    except RecursionError as error:
+        message = "policy: has too many levels"
+        raise InvalidInputError(message, field="policy", limit="fewer levels") from error
+
+
+def _parsed(document: Mapping[str, Any]) -> PolicyDocument:
+    plain, strange = as_json_values(document)
+    named = {one.field for one in strange.values()}
+    found, places = [*strange.values()], [*strange]
     try:
         policy = _validate(plain)
     except ValidationError as error:
-        found = mistakes_of(error, plain)
-        with suppress(ValidationError):
-            found += check(_validate(without_mistakes(error, plain)))
+        found += mistakes_of(error, plain, named)
+        places += places_of(error)
+    if places:
+        found += _others(plain, places) if all(places) else []
     else:
         found += check(policy)
     if len(found) == 1:
         raise found[0]
     if found:
-        raise InvalidInputsError(found[:MISTAKES_NAMED_MAX], len(found))
+        raise InvalidInputsError(found[:NAMED_MAX], len(found))
     return policy
 
 
-def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Whole numbers as int, also those written like 60.0."""
-    number = lambda text: whole(float(text))  # noqa: E731 - its type is json's affair
-    found: dict[str, Any] = json.loads(json.dumps(document), parse_float=number)
-    return found
+def _others(document: Mapping[str, Any], places: Sequence[Place]) -> list[InvalidInputError]:
+    """The mistakes that types can't express, and that don't depend on a value in these places."""
+    kept: dict[tuple[str, str], InvalidInputError] | None = None
+    for one in replaced(document, places):
+        try:
+            found = {(each.field, each.limit): each for each in check(_validate(one))}
+        except ValidationError:  # it is a mistake more, and may hide what was replaced
+            return []
+        kept = {key: found[key] for key in found if kept is None or key in kept}
+    wrong = {written_as(place) for place in places}
+    return [each for each in (kept or {}).values() if not _is_within(each.field, wrong)]
+
+
+def _is_within(field: str, fields: AbstractSet[str]) -> bool:
+    """Whether it is one of the fields, or a part of one."""
+    return any(field == one or field.startswith((f"{one}.", f"{one}[")) for one in fields)
 
 
 def _validate(document: Mapping[str, Any]) -> PolicyDocument:
@@ -79,12 +97,13 @@ def read_policy(file: IO[bytes], name: str, *, as_json: bool | None = None) -> P
     content = file.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
         raise _file_error(name, f"is larger than {FILE_BYTES_MAX} bytes")
-    content = content.removeprefix(UTF8_SIGNATURE)
     if as_json is None:
-        as_json = content.lstrip().startswith(b"{")  # no line of TOML begins so
+        as_json = without_marks(content).lstrip().startswith(b"{")  # no line of TOML begins so
     try:
-        text = content.decode()
-        document = json.loads(text) if as_json else tomllib.loads(text)
+        text = decoded(content)
+        document = load_json(text) if as_json else tomllib.loads(text)
+    except InvalidInputError as error:
+        raise error.of(f"policy file {name}") from error
     except (ValueError, RecursionError) as error:
         raise _file_error(name, f"is not {'JSON' if as_json else 'TOML'}: {error}") from error
     if not isinstance(document, dict):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.common.bad_lines import BadLinesError
 from api.common.exchange import bodies
 from api.lists import kinds, lines
 from api.management.lists.importing import parse
@@ -271,6 +272,27 @@ def test_fields_that_are_read_are_checked(api: Api, fields: str, named: str) -> 
     assert answer.json["errors"][0]["message"].startswith(f"line 1: {named}: ")
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ('"ip":"192.0.2.1","ip":"192.0.2.2"', "ip"),
+        ('"ip":"192.0.2.1","\\u0069p":"192.0.2.2"', "ip"),
+        ('"ip":"192.0.2.1","reason":"a","reason":null', "reason"),
+        ('"ip":7,"ip":"192.0.2.2","other":1', "ip"),
+        ('"ip":"192.0.2.1","duration_seconds":60,"duration_seconds":90', "duration_seconds"),
+        ('"cidr":"192.0.2.0/25","cidr":"198.51.100.0/25","rir":"x"', "cidr"),
+    ],
+)
+def test_a_name_that_is_there_twice_is_named(api: Api, fields: str, named: str) -> None:
+    (error,) = api.bring(f"{{{fields}}}\n", content_type=lines.NDJSON).json["errors"]
+    assert error["message"].startswith(f"line 1: {named}: occurs more than once")
+
+
+def test_quotation_marks_in_a_reason_are_no_names(api: Api) -> None:
+    body = '{"ip":"192.0.2.1","reason":"\\"ip\\":","duration_seconds":null}\n'
+    assert api.bring(body, content_type=lines.NDJSON).status_code == 201
+
+
 def test_a_line_of_a_feed_has_a_reason_and_no_origin_of_its_own(api: Api) -> None:
     body = '{"cidr":"192.0.2.0/25","reason":"SBL1","origin":"feed:drop"}\n'
     assert api.bring(body, content_type=lines.NDJSON).status_code == 201
@@ -330,7 +352,7 @@ def test_no_body_breaks_the_parser(data: bytes, media_type: str) -> None:
         body = lines.Lines(io.BytesIO(data), media_type, lines.Defaults(None, None))
         found = list(body)
         body.refuse()
-    except lines.BadLinesError as exc:
+    except BadLinesError as exc:
         assert all(1 <= each.line <= data.count(b"\n") + 1 for each in exc.lines)  # noqa: PT017
     assert all(row.kind in (kinds.ADDRESS, kinds.PREFIX_IPV4, kinds.PREFIX_IPV6) for row in found)
 
@@ -343,7 +365,7 @@ def test_a_text_body_cut_anywhere_is_parsed_or_refused_by_line(tmp_path: Path) -
         try:
             how = parse.Parsing(lines.TEXT, lines.Defaults(None, None))
             found = parse.parse(source, target, how)
-        except lines.BadLinesError as exc:
+        except BadLinesError as exc:
             assert all(each.line <= 3 for each in exc.lines)  # noqa: PT017 - or no error at all
         else:
             assert found.networks <= 3

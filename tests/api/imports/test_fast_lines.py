@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
+from api.common.bad_lines import BadLineError, BadLinesError
 from api.lists import lines
 from api.lists.lines import Defaults, Lines, Row
 from api.management.lists.importing import parse
@@ -61,9 +62,9 @@ def outcome(how: type[Lines], body: bytes) -> Any:
     try:
         rows += read
         read.refuse()
-    except lines.BadLinesError as error:
+    except BadLinesError as error:
         return rows, read.found, error.count, [str(each) for each in error.lines]
-    except lines.BadLineError as error:  # too many: the rows before it are not used
+    except BadLineError as error:  # too many: the rows before it are not used
         return str(error), error.line, error.value, error.limit
     return rows, read.found
 

@@ -120,6 +120,7 @@ def test_all_mistakes_are_named_at_once(api: Api) -> None:
     assert [(error["field"], error["limit"]) for error in answer.json["errors"]] == [
         ("rules[0].value", "Field required"),
         ("rules[0].vlaue", "no such field; did you mean 'value'?"),
+        ("rules[1]", "one rate_limit per source in packets in a profile"),
         ("rules[1].burst", "1 to 300 packets (60 s of value)"),
     ]
 

@@ -128,8 +128,20 @@ def test_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
 
 def test_a_signature_of_utf_8_is_nothing(tmp_path: Path) -> None:
     file = tmp_path / "secbeat.toml"
-    file.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.read_bytes())
+    file.write_text("\n".join(f"\ufeff{line}" for line in EXAMPLE.read_text().splitlines()))
     assert load_config(file) == load_config(EXAMPLE)
+    file.write_text("[node]\nname = 'a' # end\ufeff[api]\n")
+    with pytest.raises(ConfigurationError, match=r"U\+FEFF\) at line 2, column 17: remove it"):
+        load_config(file)
+
+
+def test_a_date_is_named_and_hides_no_other_mistake() -> None:
+    text = "[node]\nname = 2026-12-01\n[dataplane]\nlcores = nan\n[api]\nprot = 12:00:00\n"
+    assert complaints(**tomllib.loads(text)) == [
+        "node.name = 2026-12-01: must be a string",
+        "dataplane.lcores = nan: must be a whole number",
+        "api.prot = 12:00:00: is not a known key",
+    ]
 
 
 def test_policy_file_lies_beside_the_configuration(tmp_path: Path) -> None:

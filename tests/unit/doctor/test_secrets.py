@@ -24,6 +24,12 @@ def put(fake: FakeHost, file: str, text: str, mode: int) -> None:
         (NODE, f'[webhooks]\nsecret = "{SECRET}"\n', "webhooks.secret", "webhooks-secret"),
         (FLEET, f'[webhooks]\nsecret = "{SECRET}"\n', "webhooks.secret", "webhooks-secret"),
         (
+            NODE,
+            f'\ufeff\n\ufeff[webhooks]\nsecret = "{SECRET}"\n',
+            "webhooks.secret",
+            "webhooks-secret",
+        ),
+        (
             FLEET,
             'database = "postgresql://secbeat:hidden@db/fleet"\n',
             "the password of database",

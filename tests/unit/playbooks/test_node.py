@@ -238,6 +238,7 @@ def test_labels_as_a_text_are_told(host: Host) -> None:
     ("text", "found"),
     [
         (f"[webhooks]\nsecret = '{SECRET}'", "secbeat.webhooks-secret"),
+        (f"\n\ufeff[webhooks]\nsecret = '{SECRET}'", "secbeat.webhooks-secret"),
         (f"webhooks.secret = '{SECRET}'", "secbeat.webhooks-secret"),
         ("database = 'postgresql://u:hidden@db/x'", "secbeat.orchestrator-database-url"),
         ("database = 'postgresql://u@db/x?password=hidden'", "secbeat.orchestrator-database-url"),

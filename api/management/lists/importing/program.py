@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from api.common.bad_lines import BadLineError, BadLinesError
 from api.common.children import child_environment
 from api.common.contract.errors import ApiError
 from api.common.disk import DiskError, StorageError, written
-from api.lists.lines import BadLineError, BadLinesError, Defaults
+from api.lists.lines import Defaults
 from api.management.lists.importing.parse import Parsing, parse
 from api.management.lists.progress import note
 from dataplane.base.clock import Deadline, SystemClock, latest_end

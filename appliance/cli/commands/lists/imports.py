@@ -19,7 +19,7 @@ import typer
 
 from appliance.cli.client.node_api import Answer, NodeApi, Query
 from appliance.cli.commands.lists import progress
-from dataplane.base.input.list_file import UTF8_SIGNATURE
+from dataplane.base.input.marks import without_marks
 
 BODY_MAX = 128 * 1024 * 1024
 """The API's limit for an import."""
@@ -84,7 +84,7 @@ def _is_ndjson(stream: IO[bytes], file_format: str) -> bool:
         return file_format == "ndjson"
     start = stream.read(4096)
     stream.seek(0)
-    return start.removeprefix(UTF8_SIGNATURE).lstrip().startswith(b"{")
+    return without_marks(start).lstrip().startswith(b"{")
 
 
 class _Counted:

@@ -8,12 +8,14 @@ import tomllib
 
 PASSWORD = re.compile(r"[\w+]+://(?:[^:/]*:[^@]+@|.*[?&]password=.)")
 """In a URL, as SQLAlchemy reads it."""
+MARKS = re.compile(r"^\ufeff+", re.MULTILINE)
+"""Byte order marks at the start of a line, which SecBeat ignores."""
 
 
 def secrets(text: str) -> list[str]:
     """The key of each secret, and its credential."""
     try:
-        document = tomllib.loads(text.removeprefix("\ufeff"))
+        document = tomllib.loads(MARKS.sub("", text))
     except tomllib.TOMLDecodeError:
         return []
     found = []

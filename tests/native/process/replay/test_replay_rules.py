@@ -173,6 +173,7 @@ def test_a_file_is_read_as_it_is_exported(tmp_path: Path) -> None:
         ("[", "line 2"),
         ("[]", "no JSON object"),
         ('{"pattern": 1}', "pattern"),
+        ('{"pattern": "a", "pattern": "b"}', "pattern: occurs more than once"),
         ('{"action": "block"}', "pattern"),
         ('{"pattern": "a", "action": "challenge"}', "action: one of"),
         ('{"pattern": "a", "colour": "red"}', "no such field: colour"),
