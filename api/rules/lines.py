@@ -1,8 +1,7 @@
-"""Reads an import's body, NDJSON: a body of POST on each line. The first bad line refuses all."""
+"""Reads an import's body, NDJSON: a body of POST on each line. A bad line refuses all."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,14 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from api.common.bad_lines import NAMED_MAX, BadLineError, BadLinesError
+from api.common.contract.errors import ApiError
+from api.common.contract.problems import from_validation
 from api.rules.schemas import RuleRequest
 from api.rules.wanted import Wanted, check_end, wanted_of
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.input.marks import UTF8_SIGNATURE
+from dataplane.base.input.json_text import refuse_repeated
+from dataplane.base.input.marks import without_marks
 from dataplane.waf.document import RULES_MAX
 
 NDJSON = "application/x-ndjson"
@@ -31,45 +34,68 @@ class Line:
 
 
 def read_lines(source: Path, now_ms: int) -> Iterator[Line]:
-    """The rules of a body; empty lines are skipped. About 30 us each.
+    """The rules of a body, up to its first bad line; empty lines are skipped. About 15 us each.
 
-    Raises `InvalidInputError` for the first line that is invalid or exceeds the limit,
-    ``UnprocessableError`` for an end that has passed.
+    Raises `BadLinesError` at the end of the body, or beyond `RULES_MAX` lines: lines are not valid
+    rules.
     """
+    named, refused = list[BadLineError](), 0
     with source.open("rb") as file:
-        for count, line in enumerate(_lines(file, now_ms), 1):
-            if count > RULES_MAX:
-                raise _bad(line.number, count, f"{RULES_MAX} rules", "one rule too many")
-            yield line
+        for count, (number, raw) in enumerate(_lines(file), 1):
+            try:
+                if count > RULES_MAX:
+                    raise _bad(number, count, f"{RULES_MAX} rules", "one rule too many")
+                line = Line(number, _read(number, raw, now_ms))
+            except BadLineError as error:
+                named += [error] if len(named) < NAMED_MAX else []
+                refused += 1
+                if count > RULES_MAX:
+                    break
+            else:
+                if not refused:
+                    yield line
+    if refused:
+        raise BadLinesError(named, refused)
 
 
-def _lines(file: BinaryIO, now_ms: int) -> Iterator[Line]:
-    for number in itertools.count(1):
-        raw = file.readline(LINE_BYTES_MAX + 1)
-        if not raw:
-            return
-        if len(raw) > LINE_BYTES_MAX:
-            shown = raw[:_SHOWN].decode("ascii", "replace")
-            raise _bad(number, shown, f"{LINE_BYTES_MAX} bytes", "is too long")
-        raw = raw.removeprefix(UTF8_SIGNATURE)
-        if raw.strip():
-            wanted = _read(number, raw)
-            check_end(wanted, now_ms, f"line {number}")
-            yield Line(number, wanted)
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Number and content of the lines with content; of one that is too long, only the beginning."""
+    number = 0
+    while raw := file.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        text = without_marks(raw)
+        if text.strip():
+            yield number, text
+        while len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
+            raw = file.readline(LINE_BYTES_MAX + 1)
 
 
-def _read(number: int, raw: bytes) -> Wanted:
+def _read(number: int, raw: bytes, now_ms: int) -> Wanted:
+    """The rule of a line. Raises `BadLineError`."""
+    shown = raw[:_SHOWN].decode("utf-8", "replace")
+    if len(raw) > LINE_BYTES_MAX:
+        raise _bad(number, shown, f"{LINE_BYTES_MAX} bytes", "is too long")
     try:
-        return wanted_of(RuleRequest.model_validate_json(raw))
+        refuse_repeated(raw)
+        wanted = wanted_of(RuleRequest.model_validate_json(raw))
+        check_end(wanted, now_ms, "expires_at")
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        value = first["input"] if field else raw[:_SHOWN].decode("utf-8", "replace")
-        limit = str(first.get("ctx", {}).get("limit", first["msg"]))
-        what = f"{field}: {first['msg']}" if field else first["msg"]
-        raise _bad(number, value, limit, what) from exc
+        raise _from_api(number, shown, from_validation(exc, RuleRequest)) from exc
+    except ApiError as exc:
+        raise _from_api(number, shown, exc) from exc
+    except InvalidInputError as exc:
+        raise _bad(number, shown, exc.limit, exc.summary) from exc
+    return wanted
 
 
-def _bad(number: int, value: object, limit: str, what: str) -> InvalidInputError:
-    field = f"line {number}"
-    return InvalidInputError(f"{field}: {what}", field=field, value=value, limit=limit)
+def _from_api(number: int, shown: str, error: ApiError) -> BadLineError:
+    """The mistakes of a line, on one line; value and limit are those of the first."""
+    first = next(iter(error.errors), None)
+    if first is None:
+        return _bad(number, shown, "a JSON object", str(error).replace("the body", "the line"))
+    value = shown if first.value is None else first.value
+    return _bad(number, value, first.limit, str(error).removeprefix(": "))
+
+
+def _bad(number: int, value: object, limit: str, what: str) -> BadLineError:
+    return BadLineError(what, line=number, value=value, limit=limit)

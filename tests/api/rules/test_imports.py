@@ -289,3 +289,34 @@ def test_what_the_command_exports_is_what_an_import_takes(api: Api) -> None:
     assert [{k: v for k, v in each.items() if k not in own} for each in after] == [
         {k: v for k, v in each.items() if k not in own} for each in before
     ]
+
+
+def test_every_bad_line_is_named_a_hundred_at_most(api: Api) -> None:
+    wrong = [
+        '\ufeff{"pattern":"a","action":"blok"}',
+        '{"patern":"a","action":"block"}',
+        "",
+        "not json",
+        '{"pattern":"a","pattern":"b","action":"block"}',
+        '{"pattern":"a","action":"block","expires_at":"2020-01-01T00:00:00Z"}',
+        '{"pattern":"' + "x" * 200_000 + '","action":"block"}',
+    ]
+    answer = send(api, block("a"), *wrong, block("b"))
+    assert answer.status_code == 422
+    found = {each["field"]: each["message"] for each in answer.json["errors"]}
+    assert list(found) == [f"line {number}" for number in (2, 3, 5, 6, 7, 8)]
+    assert found["line 2"] == "line 2: action: Input should be 'block' or 'log'"
+    assert found["line 3"].endswith("patern: no such field; did you mean 'pattern'?")
+    assert found["line 5"].startswith("line 5: the line is not JSON: ")
+    assert found["line 6"] == "line 6: pattern: occurs more than once; each name once in an object"
+    assert (total(api), staged(api)) == (0, [])
+    many = send(api, *["{}"] * 150).json
+    assert many["detail"] == "150 mistakes, of which the first 100 are named"
+    assert len(many["errors"]) == 100
+
+
+def test_lines_beyond_the_limit_are_not_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "RULES_MAX", 2)
+    found = send(api, "{}", block("a"), block("b"), "{}").json["errors"]
+    assert [each["field"] for each in found] == ["line 1", "line 3"]
+    assert "one rule too many" in found[1]["message"]

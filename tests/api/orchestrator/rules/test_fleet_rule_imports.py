@@ -109,6 +109,14 @@ def test_a_line_that_is_no_rule_refuses_all(admin: FlaskClient, bad: str) -> Non
     assert nothing_is_staged(admin)
 
 
+def test_every_line_that_is_no_rule_is_named(admin: FlaskClient) -> None:
+    bad = ('{"pattern":"x","action":"blok"}', '{"patern":"x","action":"block"}', "not json")
+    answer = bring(admin, block("a"), *bad, block("b"))
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json["errors"]] == ["line 2", "line 3", "line 4"]
+    assert nothing_is_staged(admin)
+
+
 def test_there_is_room_or_all_are_refused(
     admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -233,6 +233,21 @@ def test_import_that_is_refused_lists_the_lines(api: Any, secbeat: Any, source: 
     ]
 
 
+def test_import_that_has_bad_lines_names_each(api: Any, secbeat: Any, source: Path) -> None:
+    why = {2: "action: Input should be 'block' or 'log'", 3: "patern: no such field"}
+    errors = [
+        {"field": f"line {line}", "value": None, "limit": text, "message": f"line {line}: {text}"}
+        for line, text in why.items()
+    ]
+    detail = "; ".join(str(each["message"]) for each in errors)
+    api.answers_with(422, {"detail": detail, "errors": errors})
+    done = secbeat("rules", "import", source)
+    assert done.code == 1
+    assert [line.removeprefix("secbeat: ") for line in done.err.splitlines()] == [
+        f"line {line}: {text}" for line, text in why.items()
+    ]
+
+
 def test_import_says_what_was_left_out(api: Any, secbeat: Any, source: Path) -> None:
     why = [{"line": 2, "pattern": "(?=x)", "why": "look-ahead"}]
     api.answers_with(202, {**DONE, "added": 2, "refused": 1, "refused_lines": why})
