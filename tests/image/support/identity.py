@@ -6,17 +6,18 @@ from collections.abc import Collection
 
 from tests.image.support.vms.vm import VM
 
-FLEET_KEY = "/var/lib/secbeat/agent/fleet.key"
-WEBHOOKS_FILE = "/var/lib/secbeat/agent/webhooks.secret"
+AGENT = (
+    "/var/lib/secbeat/agent/agent.key",
+    "/var/lib/secbeat/agent/fleet.key",
+    "/var/lib/secbeat/agent/webhooks.secret",
+)
 IDENTITY = (
     "/etc/machine-id",
     "/etc/secbeat/secbeat.toml",
     "/etc/secbeat/tls/tls.crt",
     "/etc/secbeat/tls/tls.key",
     "/etc/ssh/ssh_host_ed25519_key",
-    "/var/lib/secbeat/agent/agent.key",
-    FLEET_KEY,
-    WEBHOOKS_FILE,
+    *AGENT,
     "/var/lib/secbeat/keys/admin.key",
     "/var/lib/secbeat/node-id",
 )

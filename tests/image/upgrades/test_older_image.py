@@ -15,7 +15,7 @@ import pytest
 from tests.image.support import inside
 from tests.image.support.artifacts import WHEELHOUSE, accelerator, python_sources
 from tests.image.support.expected import SECBEAT_TOML
-from tests.image.support.identity import FLEET_KEY, WEBHOOKS_FILE
+from tests.image.support.identity import AGENT
 from tests.image.support.kept import Kept
 from tests.image.support.peers import seed
 from tests.image.support.peers.controller import PLAYBOOK_S, Controller
@@ -69,10 +69,10 @@ class Before:
 
 @pytest.fixture(scope="module")
 def before(node: VM) -> Before:
-    """With a policy, a ban and a key; an older release may have neither WAF nor webhooks."""
+    """With a policy, a ban and a key; an older release may have neither WAF nor agent."""
     put = node.api("PUT", "/policy", json={"name": POLICY})
     assert put.status_code in DONE, put.text
-    return Before(Kept.on(node, without=(FLEET_KEY, WEBHOOKS_FILE)), sources(node))
+    return Before(Kept.on(node, without=AGENT), sources(node))
 
 
 @pytest.fixture(scope="module")
