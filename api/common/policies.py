@@ -10,6 +10,15 @@ from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict
 from dataplane.policy import PolicyDocument, parse_policy
 
+DEFAULT = PolicyDocument(name="default")
+"""The policy before the first change: every reason has its default of ``reasons.def``."""
+
+
+def told(revision: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy in the form of the audit trail; the whole document is stored under its revision."""
+    mode = document.get("mode", DEFAULT.mode.value)
+    return {"revision": revision, "name": document.get("name"), "mode": mode}
+
 
 class PolicyRequest(PolicyDocument):
     """The policy that is to be in force."""

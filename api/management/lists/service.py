@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
-from api.lists import kinds, wide
+from api.lists import kinds, trail, wide
 from api.lists.schemas import FLEET
-from api.management.lists import neighbors, rows, trail, writes
+from api.management.lists import neighbors, rows, writes
 from api.management.revisions.publisher import Outcome, Publisher
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
@@ -135,7 +135,9 @@ class Lists:
                 made.append(_made(each, values, list=name, warnings=warning, **how))
             tally.write(connection, number)
             self._check_room(connection, capacity, made, boot_ms)
-            after = [trail.values(each.network, each.origin, each) for each in made]
+            after = [
+                trail.values(each.network, each.origin, each, each.expires_utc_ms) for each in made
+            ]
             return Outcome(made, changes, _target(wanted), trail.difference(before, after))
 
         return self._publisher.commit(actor, f"{name}.put", apply)[0]
@@ -327,7 +329,11 @@ def _not_there(
 
 def _of_origin(network: Network, origin: str, found: Sequence[AnyRow]) -> dict[str, Any] | None:
     """The entry of an origin among rows of a network, in the form of the audit trail."""
-    held = (trail.values(network, origin, row) for row in found if row.origin == origin)
+    held = (
+        trail.values(network, origin, row, row.expires_utc_ms)
+        for row in found
+        if row.origin == origin
+    )
     return next(held, None)
 
 

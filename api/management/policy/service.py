@@ -6,7 +6,7 @@ only when it is to be applied again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 
 from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import NotFoundError
+from api.common.policies import DEFAULT, told
 from api.management.database.tables import policies, revisions
 from api.management.lists import neighbors
 from api.management.policy import fleet
@@ -39,8 +40,6 @@ from dataplane.statelog import SetPolicy
 
 HISTORY_MAX = 100
 """Former policies that are kept; the next change removes older ones."""
-DEFAULT = PolicyDocument(name="default")
-"""The policy before the first change: every reason has its default of ``reasons.def``."""
 
 _NEWEST = select(func.max(policies.c.revision)).scalar_subquery()
 _FORGET = delete(policies).where(
@@ -243,14 +242,8 @@ def _insert(
     made = Made(found, warnings, document.name, before.revision, of_revision)
     connection.execute(insert(policies), {"revision": revision, "document": raw})
     connection.execute(_FORGET)
-    told = Difference(_told(before.revision, before.document), _told(revision, raw))
-    return Outcome(made, [SetPolicy(raw)], document.name, told)
-
-
-def _told(revision: int, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy in the form of the audit trail; the whole document is stored under its revision."""
-    mode = document.get("mode", DEFAULT.mode.value)
-    return {"revision": revision, "name": document.get("name"), "mode": mode}
+    seen = Difference(told(before.revision, before.document), told(revision, raw))
+    return Outcome(made, [SetPolicy(raw)], document.name, seen)
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from api.management.rules.values import (
     stored_of,
     values_of,
 )
+from api.rules import trail
 from api.rules.wanted import Wanted, check_end
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
@@ -151,7 +152,7 @@ class Rules:
             before = self._require(connection, number)
             _refuse_fleet_s(before)
             rows.remove(connection, number)
-            told = Difference(_told(before), None)
+            told = Difference(trail.values(before), None)
             return Outcome(None, [RemoveRule(number)], rule_id(number), told)
 
         return self._publisher.commit(actor, "rules.remove", apply)[1]
@@ -202,20 +203,8 @@ class Rules:
         if row is None:
             raise NotFoundError(f"{rule_id(number)} has ended")
         change = PutRule(to_row(rows.rule_of(row._asdict(), self._clock.boot_id())))
-        told = Difference(None if before is None else _told(before), _told(row))
+        told = Difference(None if before is None else trail.values(before), trail.values(row))
         return Outcome(stored_of(row), [change], rule_id(number), told)
-
-
-def _told(row: AnyRow) -> dict[str, Any]:
-    """A rule in the form of the audit trail."""
-    return {
-        "name": row.name,
-        "pattern": row.pattern,
-        "action": row.action,
-        "severity": row.severity,
-        "enabled": bool(row.enabled),
-        "group": row.group_name,
-    }
 
 
 def check_room(connection: Connection, wanted: Sequence[Wanted], boot_ms: int) -> None:

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
-from api.lists import kinds
+from api.lists import kinds, trail
 from api.lists.kinds import ALLOWLIST, BLACKLIST
+from api.lists.schemas import FLEET
 from api.lists.wide import warnings_about
 from api.orchestrator import changes
 from api.orchestrator.entries import rows
@@ -88,17 +89,19 @@ class FleetLists:
             change, now_ms = changes.bump(connection), self._clock.utc_ms()
             rows.purge(connection, now_ms, _PURGED_AT_ONCE)
             warnings = check(connection, name, wanted, now_ms)
-            made = []
+            made, before = [], []
             for each, warning in zip(wanted, warnings, strict=True):
-                is_new = rows.find(connection, number, each.network, now_ms) is None
+                row = rows.find(connection, number, each.network, now_ms)
+                before.append(None if row is None else _told(entry_of(row)))
                 values = _values(actor, each, change, now_ms)
                 rows.put(connection, number, each.network, values)
-                entry = Entry(name, each.network, **values, warnings=warning, is_new=is_new)
+                entry = Entry(name, each.network, **values, warnings=warning, is_new=row is None)
                 made.append(entry)
             check_room(connection, sum(each.is_new for each in made), now_ms)
             items = [rows.item_of(rows.place_of(number, each.network)) for each in wanted]
             self.log.note(connection, change, items)
-            audit.record(connection, actor, f"{name}.put", _target(wanted), now_ms, change)
+            told, target = trail.difference(before, list(map(_told, made))), _target(wanted)
+            audit.record(connection, actor, f"{name}.put", target, now_ms, change, difference=told)
             actor.on_commit(connection, made, change)
         return made
 
@@ -107,11 +110,13 @@ class FleetLists:
         number = kinds.number[name]
         with self._database.write() as connection:
             change, now_ms = changes.bump(connection), self._clock.utc_ms()
-            if rows.find(connection, number, network, now_ms) is None:
+            row = rows.find(connection, number, network, now_ms)
+            if row is None:
                 raise _not_there(name, network)
             rows.remove(connection, number, network)
             self.log.note(connection, change, [rows.item_of(rows.place_of(number, network))])
-            audit.record(connection, actor, f"{name}.remove", str(network), now_ms, change)
+            told, action = trail.difference([_told(entry_of(row))], [None]), f"{name}.remove"
+            audit.record(connection, actor, action, str(network), now_ms, change, difference=told)
         return change
 
     def get(self, name: ListName, network: Network) -> Entry:
@@ -224,6 +229,11 @@ def _covered(wanted: Wanted, holder: Network) -> FieldError:
 
 def _not_there(name: ListName, network: Network) -> NotFoundError:
     return NotFoundError(f"{network} is no entry of the fleet's {name}")
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    """An entry in the form of the audit trail."""
+    return trail.values(entry.network, FLEET, entry, entry.expires_ms)
 
 
 def _target(wanted: Sequence[Wanted]) -> str:

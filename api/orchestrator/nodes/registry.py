@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.access.keys.freshness import revoked
 from api.common.contract.errors import (
     ConflictError,
@@ -97,7 +98,9 @@ class Registry:
                 raise NotFoundError(f"there is no node {node!r}")
             if row is not None:
                 self.remove(connection, row, now_ms, is_kept=not allow_again)
-            audit.record(connection, actor, "node.delete", node, now_ms)
+                record_deleted(connection, actor, row, now_ms)
+            else:
+                audit.record(connection, actor, "node.delete", node, now_ms)
 
     def remove(self, connection: Connection, row: AnyRow, now_ms: int, *, is_kept: bool) -> None:
         """Delete a node within a larger change; ``is_kept``: it may not enrol again."""
@@ -144,7 +147,20 @@ class Registry:
                 status="registering",
             )
         )
-        audit.record(connection, actor, "node.register", wanted.id, now_ms)
+        told = Difference(None, _told(_get(connection, wanted.id)))
+        audit.record(connection, actor, "node.register", wanted.id, now_ms, difference=told)
+
+
+def record_deleted(connection: Connection, actor: Actor, row: AnyRow, now_ms: int) -> None:
+    """Add the audit row of a node that was deleted; ``row``: its row before."""
+    told = Difference(_told(row), None)
+    audit.record(connection, actor, "node.delete", row.id, now_ms, difference=told)
+
+
+def _told(row: AnyRow) -> dict[str, Any]:
+    """A node in the form of the audit trail."""
+    names = ("uuid", "address", "version", "labels", "desired")
+    return {name: getattr(row, name) for name in names}
 
 
 def _find(connection: Connection, node: str) -> AnyRow | None:

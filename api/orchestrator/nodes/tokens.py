@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.access.keys.freshness import revoked
 from api.access.keys.service import write_key_file
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.database.tables.nodes import enrolment_tokens
 from api.orchestrator.nodes.identity import digest
 from api.storage.database import AnyRow, Database
@@ -76,7 +79,8 @@ class Tokens:
                 raise NotFoundError(f"there is no enrolment token {token_id!r}")
             connection.execute(delete(token).where(token.c.id == token_id))
             revoked(connection)
-            audit.record(connection, actor, "token.remove", row.name, self._clock.utc_ms())
+            told, now_ms = Difference(_told(row), None), self._clock.utc_ms()
+            audit.record(connection, actor, "token.remove", row.name, now_ms, difference=told)
 
     def _insert(
         self,
@@ -88,19 +92,33 @@ class Tokens:
         seconds: int | None,
     ) -> AnyRow:
         now_ms = self._clock.utc_ms()
-        token_id = secrets.token_hex(8)
-        connection.execute(
-            insert(enrolment_tokens).values(
-                id=token_id,
-                name=name,
-                sha256=digest(text),
-                created_ms=now_ms,
-                created_by=actor.principal.name,
-                expires_ms=None if seconds is None else now_ms + seconds * 1000,
-                uses_max=uses_max,
-                uses=0,
-            )
-        )
-        audit.record(connection, actor, "token.make", name, now_ms)
-        query = select(enrolment_tokens).where(enrolment_tokens.c.id == token_id)
-        return connection.execute(query).one()
+        expires_ms = None if seconds is None else now_ms + seconds * 1000
+        values = {"created_by": actor.principal.name, "uses_max": uses_max}
+        values |= {"created_ms": now_ms, "expires_ms": expires_ms}
+        return insert_token(connection, actor, name, text, values)
+
+
+def insert_token(
+    connection: Connection, actor: Actor, name: str, text: str, values: Mapping[str, Any]
+) -> AnyRow:
+    """Insert a token and its audit row; returns the token's row.
+
+    ``values``: ``created_ms``, ``created_by``, ``expires_ms`` and ``uses_max``.
+    """
+    token = enrolment_tokens
+    fixed = {"id": secrets.token_hex(8), "name": name, "sha256": digest(text), "uses": 0}
+    query = insert(token).values(**fixed, **values).returning(token)
+    row = connection.execute(query).one()
+    told = Difference(None, _told(row))
+    audit.record(connection, actor, "token.make", name, row.created_ms, difference=told)
+    return row
+
+
+def _told(row: AnyRow) -> dict[str, Any]:
+    """A token in the form of the audit trail: never its text."""
+    return {
+        "name": row.name,
+        "uses": row.uses,
+        "uses_max": row.uses_max,
+        "expires_at": None if row.expires_ms is None else rfc3339(row.expires_ms),
+    }

@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from api.access.audit import service as audit
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import ConflictError, NotFoundError
 from api.orchestrator.database.tables.policies import deployments
 from api.orchestrator.policies.ruling import Standing
@@ -79,6 +81,12 @@ def must_move(connection: Connection, row: AnyRow, values: dict[str, Any]) -> No
         raise ConflictError(f"deployment {row.id} has changed in the meantime", retry_after_s=1)
 
 
+def record(connection: Connection, actor: Actor, action: str, before: AnyRow, now_ms: int) -> None:
+    """Add the audit row of a deployment that was changed; ``before``: its row before."""
+    told = Difference(_told(before), _told(get(connection, before.id)))
+    audit.record(connection, actor, action, str(before.id), now_ms, difference=told)
+
+
 def withdrawn(state: str, reason: str, now_ms: int) -> dict[str, Any]:
     """Values for a withdrawn deployment: its nodes return to their former policy."""
     return ended(state, now_ms) | {"stands": 0, "reason": reason}
@@ -105,6 +113,12 @@ def retire(connection: Connection, new: AnyRow) -> None:
 def _retire(connection: Connection, numbers: Iterable[int]) -> None:
     for number in numbers:
         connection.execute(update(deployments).where(deployments.c.id == number).values(stands=0))
+
+
+def _told(row: AnyRow) -> dict[str, Any]:
+    """A deployment in the form of the audit trail."""
+    names = ("policy", "name", "selector", "state", "reason", "confirmed_by")
+    return {name: getattr(row, name) for name in names}
 
 
 def purge(connection: Connection) -> None:

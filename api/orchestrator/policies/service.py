@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import ConflictError, NotFoundError
+from api.common.policies import told
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.policies import deployments, planning, starting, versions
@@ -42,11 +45,15 @@ class Policies:
             changes.bump(connection)  # first: this serialises deployments
             now_ms = self._clock.utc_ms()
             first = starting.canary_of(connection, selector, how, now_ms)
+            before = _told_current(connection)
             number = versions.add(connection, actor, action, document, now_ms)
             values = starting.values_of(actor, document, how, now_ms)
             row = deployments.add(connection, {**values, **first, "policy": number})
             starting.supersede(connection, actor, row, now_ms)
-            audit.record(connection, actor, action, document.name, now_ms, number)
+            after = told(number, versions.get(connection, number).document)
+            after |= {"deployment": row.id, "selector": row.selector}
+            seen = Difference(before, after)
+            audit.record(connection, actor, action, document.name, now_ms, number, difference=seen)
             sight = Sight.read(connection, row, now_ms)
             actor.on_commit(connection, sight, number)
         return sight
@@ -75,7 +82,7 @@ class Policies:
                 raise ConflictError(f"deployment {number} ({row.state}) {what}")
             values = {"confirmed_by": actor.principal.name, "confirm_until_ms": None}
             deployments.must_move(connection, row, values)
-            audit.record(connection, actor, "deployment.confirm", str(number), now_ms)
+            deployments.record(connection, actor, "deployment.confirm", row, now_ms)
             return Sight.read(connection, deployments.get(connection, number), now_ms)
 
     def cancel(self, actor: Actor, number: int) -> Sight:
@@ -92,7 +99,7 @@ class Policies:
             values = deployments.withdrawn("cancelled", reason, now_ms)
             values["outcome"] = Sight.read(connection, row, now_ms).outcome()
             deployments.must_move(connection, row, values)
-            audit.record(connection, actor, "deployment.cancel", str(number), now_ms)
+            deployments.record(connection, actor, "deployment.cancel", row, now_ms)
             return Sight.read(connection, deployments.get(connection, number), now_ms)
 
     def sight(self, number: int) -> Sight:
@@ -146,6 +153,15 @@ def _check_name(name: str) -> None:
     if "\0" in name:
         message, limit = "name: holds a NUL character", "text without NUL"
         raise InvalidInputError(message, field="name", value=name, limit=limit)
+
+
+def _told_current(connection: Connection) -> dict[str, Any] | None:
+    """The fleet's policy in the form of the audit trail; None: there is none."""
+    try:
+        row = versions.current(connection)
+    except NotFoundError:
+        return None
+    return told(row.number, row.document)
 
 
 def _counts(connection: Connection, row: AnyRow, now_ms: int) -> dict[str, int]:

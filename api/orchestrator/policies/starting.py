@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from api.access.audit import service as audit
 from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError
 from api.orchestrator.database.tables.nodes import nodes
@@ -77,7 +76,7 @@ def supersede(connection: Connection, actor: Actor, new: AnyRow, now_ms: int) ->
             end = deployments.withdrawn("superseded", "", now_ms)
         end |= {"reason": f"deployment {new.id} came", "outcome": _outcome(connection, row, now_ms)}
         deployments.must_move(connection, row, end)
-        audit.record(connection, actor, "deployment.supersede", str(row.id), now_ms)
+        deployments.record(connection, actor, "deployment.supersede", row, now_ms)
 
 
 def superseded(connection: Connection, selector: Selector, new: int | None = None) -> list[AnyRow]:

@@ -49,7 +49,7 @@ class Deploying:
                 deployments.retire(connection, row)
             if move.action:
                 actor = audit.system("deployment")
-                audit.record(connection, actor, move.action, str(row.id), sight.now_ms)
+                deployments.record(connection, actor, move.action, row, sight.now_ms)
 
     def purge(self) -> None:
         """Delete old deployments and versions."""

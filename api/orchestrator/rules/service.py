@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.following.log import ChangeLog
 from api.orchestrator.rules import rows
 from api.orchestrator.rules.room import check_groups, check_room
+from api.rules import trail
 from api.rules.wanted import Wanted, check_end
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
@@ -52,7 +53,8 @@ class FleetRules:
             size_bytes = len(wanted.pattern.encode())
             check_room(connection, 1, size_bytes, _groups(wanted.group), now_ms)
             number = rows.add(connection, _values(actor, wanted, change, now_ms))
-            row = self._noted(connection, actor, "add", number, change, now_ms)
+            row = _require(connection, number, now_ms)
+            self._note(connection, actor, "add", change, (None, row))
             actor.on_commit(connection, row, change)
         return row
 
@@ -64,18 +66,20 @@ class FleetRules:
         now_ms = self._clock.utc_ms()
         with self._database.write() as connection:
             change = changes.bump(connection)
-            _require(connection, number, now_ms)
+            before = _require(connection, number, now_ms)
             check_groups(connection, _groups(values.get("group_name")), now_ms)
             rows.change(connection, number, {**values, "change": change})
-            return self._noted(connection, actor, "change", number, change, now_ms)
+            row = _require(connection, number, now_ms)
+            self._note(connection, actor, "change", change, (before, row))
+        return row
 
     def remove(self, actor: Actor, number: int) -> int:
         """Remove a rule; returns the change. Raises `NotFoundError`."""
         now_ms = self._clock.utc_ms()
         with self._database.write() as connection:
             change = changes.bump(connection)
-            _require(connection, number, now_ms)
-            self._noted(connection, actor, "remove", number, change, now_ms)
+            row = _require(connection, number, now_ms)
+            self._note(connection, actor, "remove", change, (row, None))
             rows.remove(connection, number)
         return change
 
@@ -108,13 +112,20 @@ class FleetRules:
             audit.record(connection, actor, "rules.confirm", f"change {change}", now_ms, change)
         return change
 
-    def _noted(
-        self, connection: Connection, actor: Actor, verb: str, number: int, change: int, now_ms: int
-    ) -> AnyRow:
-        """Record the change for nodes and audit trail; returns the rule as it is now."""
+    def _note(
+        self,
+        connection: Connection,
+        actor: Actor,
+        verb: str,
+        change: int,
+        rule: tuple[AnyRow | None, AnyRow | None],
+    ) -> None:
+        """Record the change for nodes and audit trail; ``rule``: its rows before and after."""
+        number = next(row.number for row in rule if row is not None)
         self.log.note(connection, change, [rows.item_of(number)])
-        audit.record(connection, actor, f"rules.{verb}", rule_id(number), now_ms, change)
-        return _require(connection, number, now_ms)
+        told = Difference(*(None if row is None else trail.values(row) for row in rule))
+        now_ms, action = self._clock.utc_ms(), f"rules.{verb}"
+        audit.record(connection, actor, action, rule_id(number), now_ms, change, difference=told)
 
 
 def _require(connection: Connection, number: int, now_ms: int) -> AnyRow:

@@ -18,9 +18,9 @@ from api.orchestrator import changes
 from api.orchestrator.database.tables.jobs import job_nodes
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
 from api.orchestrator.following.schemas import DesiredBody
-from api.orchestrator.nodes.identity import digest
-from api.orchestrator.nodes.registry import Registry
+from api.orchestrator.nodes.registry import Registry, record_deleted
 from api.orchestrator.nodes.status import judge
+from api.orchestrator.nodes.tokens import insert_token
 from api.orchestrator.scaling.following import Missing, drains, missing
 from api.orchestrator.scaling.held import Held
 from api.storage.database import AnyRow
@@ -68,19 +68,9 @@ def make_token(held: Held, node: str, timeout_s: int) -> str:
     with held.write() as connection:
         name = f"{node}.{held.row.attempt}"
         connection.execute(delete(enrolment_tokens).where(enrolment_tokens.c.name == name))
-        connection.execute(
-            insert(enrolment_tokens).values(
-                id=secrets.token_hex(8),
-                name=name,
-                sha256=digest(text),
-                created_ms=now_ms,
-                created_by=held.job,
-                expires_ms=now_ms + (timeout_s + _TOKEN_MARGIN_S) * 1000,
-                uses_max=1,
-                uses=0,
-            )
-        )
-        audit.record(connection, audit.system(held.job), "token.make", name, now_ms)
+        values = {"created_ms": now_ms, "created_by": held.job, "uses_max": 1}
+        values |= {"expires_ms": now_ms + (timeout_s + _TOKEN_MARGIN_S) * 1000}
+        insert_token(connection, audit.system(held.job), name, text, values)
     return text
 
 
@@ -160,7 +150,7 @@ def begin_removal(held: Held, registry: Registry, node: str) -> bool:
             row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
             if row is not None:
                 registry.remove(connection, row, now_ms, is_kept=True)
-                audit.record(connection, audit.system(held.job), "node.delete", node, now_ms)
+                record_deleted(connection, audit.system(held.job), row, now_ms)
             return True
     return False
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import (
     ConflictError,
     FieldError,
@@ -81,8 +81,9 @@ class Jobs:
             )
             rows.say(connection, job, f"queued by {actor.principal.name}", now_ms)
             rows.forget_old(connection)
-            audit.record(connection, actor, f"scale.{wanted.action}", job, now_ms)
             row = connection.execute(select(jobs).where(jobs.c.id == job)).one()
+            told, action = Difference(None, _told(row)), f"scale.{wanted.action}"
+            audit.record(connection, actor, action, job, now_ms, difference=told)
             actor.on_commit(connection, row, 0)
         return row
 
@@ -126,8 +127,10 @@ class Jobs:
             rows.say(connection, job, f"{by} wants it cancelled", now_ms)
             if row.state == "queued":
                 rows.finish(connection, job, "cancelled", None, now_ms)
-            audit.record(connection, actor, "scale.cancel", job, now_ms)
-            return _find(connection, job)
+            after = _find(connection, job)
+            told = Difference(_told(row), _told(after))
+            audit.record(connection, actor, "scale.cancel", job, now_ms, difference=told)
+            return after
 
     def made(self) -> tuple[Sequence[AnyRow], AnyRow | None]:
         """Nodes that jobs have created, and the open job."""
@@ -209,6 +212,12 @@ def _check_alone(connection: Connection) -> None:
         message = f"job {row.id!r} ({row.action}) is {row.state}: one at a time"
         what = FieldError("job", row.id, "one job at a time", message)
         raise ConflictError(message, errors=[what], retry_after_s=_RETRY_AFTER_S)
+
+
+def _told(row: AnyRow) -> dict[str, Any]:
+    """A job in the form of the audit trail."""
+    names = ("action", "count", "nodes", "state", "cancelled_by")
+    return {name: getattr(row, name) for name in names}
 
 
 def _find(connection: Connection, job: str) -> AnyRow:

@@ -58,6 +58,16 @@ def test_a_log_is_read_by_its_cursor(admin: FlaskClient, worker: Worker) -> None
     assert admin.get(f"{url}?cursor={rest['log_cursor']}").json["log"] == []
 
 
+def test_the_audit_trail_has_a_job_before_and_after_a_cancellation(admin: FlaskClient) -> None:
+    job = scale(admin, "scale_up", 1).json
+    admin.post(f"/api/v1/scale/jobs/{job['id']}/cancel")
+    cancelled, made = admin.get("/api/v1/audit?action=scale").json["audit"]
+    told = {"action": "scale_up", "count": 1, "nodes": job["nodes"], "state": "queued"}
+    assert (made["before"], made["after"]) == (None, {**told, "cancelled_by": None})
+    assert cancelled["before"] == made["after"]
+    assert cancelled["after"] == {**told, "state": "cancelled", "cancelled_by": "admin"}
+
+
 def test_one_job_at_a_time(admin: FlaskClient, worker: Worker) -> None:
     first = scale(admin, "scale_up", 1).json["id"]
     second = scale(admin, "scale_up", 1)

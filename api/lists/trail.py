@@ -15,9 +15,9 @@ from dataplane.base.networks import Network
 TOLD_MAX = 20
 
 
-def values(network: Network, origin: str, held: Any) -> dict[str, Any]:
-    """An entry; ``held``: its row, or the `Entry` that was made."""
-    ends = held.expires_utc_ms
+def values(network: Network, origin: str, held: Any, ends: int | None) -> dict[str, Any]:
+    """An entry; ``held``: its row, or the `Entry` that was made; ``ends``: its end, UTC in
+    milliseconds."""
     return {
         "ip": str(network),
         "origin": origin,

@@ -1,0 +1,19 @@
+"""The values of a rule in the audit trail: before a change and after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.storage.database import AnyRow
+
+
+def values(row: AnyRow) -> dict[str, Any]:
+    """A rule; ``row``: its row in the database of a node or of the orchestrator."""
+    return {
+        "name": row.name,
+        "pattern": row.pattern,
+        "action": row.action,
+        "severity": row.severity,
+        "enabled": bool(row.enabled),
+        "group": row.group_name,
+    }
