@@ -24,7 +24,7 @@ class AuditQuery(Strict):
     action: Text | None = None
     """An action, or its beginning up to a dot: ``blacklist`` also selects ``blacklist.put``."""
     text: Text | None = None
-    """Text within the target, ``before`` or ``after``; upper and lower case are equal."""
+    """Text within the target, ``before`` or ``after``; the case of ASCII letters is ignored."""
     since: Time | None = None
     until: Time | None = None
     """Changes before this time."""

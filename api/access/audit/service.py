@@ -5,6 +5,7 @@ Rows are kept for 90 days, at most a million of them. A background task removes 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from api.access.tables import audit
 from api.common.contract.roles import Principal, Role
 from api.storage.database import AnyRow, Database
+from api.storage.statements.text import has_text
 
 DAYS_MAX = 90
 ROWS_MAX = 1_000_000
@@ -79,13 +81,20 @@ class Only:
             begins = audit.c.action.startswith(f"{self.action}.", autoescape=True)
             yield or_(audit.c.action == self.action, begins)
         if self.text is not None:
-            values = (cast(audit.c[name], Text) for name in ("before", "after"))
-            columns = (audit.c.target, *(func.coalesce(value, "") for value in values))
-            yield or_(*(each.icontains(self.text, autoescape=True) for each in columns))
+            yield or_(has_text(audit.c.target, self.text), *_in_values(self.text))
         if self.since_ms is not None:
             yield audit.c.at_ms >= self.since_ms
         if self.until_ms is not None:
             yield audit.c.at_ms < self.until_ms
+
+
+def _in_values(text: str) -> Iterator[ColumnElement[bool]]:
+    """Conditions for text within ``before`` or ``after``: stored as JSON, which escapes characters
+    beyond ASCII."""
+    for name in ("before", "after"):
+        value = func.coalesce(cast(audit.c[name], Text), "")
+        for wanted in dict.fromkeys((text, json.dumps(text)[1:-1])):
+            yield has_text(value, wanted)
 
 
 def system(occasion: str) -> Actor:

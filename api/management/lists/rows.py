@@ -31,6 +31,7 @@ from sqlalchemy import (
 from api.lists.kinds import kind, last_address, outer_keys
 from api.management.database.tables import entries, imports, origin_totals, totals
 from api.storage.database import AnyRow
+from api.storage.statements.text import has_text
 from dataplane.base.clock import Clock, Deadline, latest_end
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 from dataplane.statelog import ListName, Put, Remove
@@ -81,7 +82,7 @@ class Only:
                 yield column == value
         if self.text is not None:
             said = func.coalesce(row.reason, "") + "\n" + row.created_by + "\n" + row.origin
-            yield func.instr(func.lower(said), func.lower(self.text)) > 0
+            yield has_text(said, self.text)
         if self.since_ms is not None:
             yield row.created_ms >= self.since_ms
         if self.until_ms is not None:

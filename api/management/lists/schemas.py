@@ -29,7 +29,7 @@ class ListQuery(Strict):
     reason: Reason | None = None
     created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=_TEXT_MAX)] | None = None
-    """Part of the reason, the creator or the origin; upper and lower case are equal."""
+    """Part of the reason, the creator or the origin; the case of ASCII letters is ignored."""
     since: Time | None = None
     """Created at that time or later."""
     until: Time | None = None

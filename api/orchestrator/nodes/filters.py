@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.status import sql_status
 from api.orchestrator.selector import Selector
+from api.storage.statements.text import has_text
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Filter:
     mode: str | None = None
     labels: Selector | None = None
     text: str | None = None
-    """Text within the id or address."""
+    """Text within the id or address; the case of ASCII letters is ignored."""
 
     def conditions(self, now_ms: int) -> list[ColumnElement[bool]]:
         """The conditions for a query on `nodes`."""
@@ -31,8 +32,7 @@ class Filter:
         if self.labels is not None:
             found += of_labels(self.labels)
         if self.text is not None:
-            text = {"other": self.text, "autoescape": True}
-            found.append(nodes.c.id.icontains(**text) | nodes.c.address.icontains(**text))
+            found.append(has_text(nodes.c.id, self.text) | has_text(nodes.c.address, self.text))
         return found
 
 

@@ -54,7 +54,11 @@ def list_(
         str | None, typer.Option(help="Only this action: policy.put, or its beginning: policy.")
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Only with this text in target, before or after.")
+        str | None,
+        typer.Option(
+            help="Only with this text in target, before or after; ignores the case of ASCII "
+            "letters."
+        ),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,

@@ -112,6 +112,20 @@ def test_the_trail_is_filtered_in_both_databases(database: Transactions, clock: 
     assert audit.page(database, 5, None, audit.Only(text="oldx100%"))[1] == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("MüLLER", 1), ("müller", 1), ("MÜLLER", 0), ('say "', 1), ("SHÖP", 0), ("sHöP", 1)],
+)
+def test_text_is_found_whatever_the_case_of_its_ascii_letters_and_of_no_others(
+    database: Transactions, clock: FakeClock, text: str, count: int
+) -> None:
+    told = audit.Difference({"reason": 'Müller say "hi"'}, None)
+    with database.write() as connection:
+        now_ms = clock.utc_ms()
+        audit.record(connection, audit.system("t"), "put", "Shöp", now_ms, difference=told)
+    assert audit.page(database, 5, None, audit.Only(text=text))[1] == count
+
+
 def call_of(handler: Any, fingerprint: bytes = b"1") -> Call:
     operation = Operation("POST", "/things", handler, "", Role.ADMIN, {201: None}, idempotent=True)
     return Call(operation, ADMIN, "r", {}, None, None, fingerprint, "order-1")

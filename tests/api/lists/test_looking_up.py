@@ -108,7 +108,7 @@ def filled(api: Api) -> Api:
         ("192.0.2.1", {"reason": "Port scan", "duration_seconds": 900}),
         ("192.0.2.2", {"reason": "spam", "origin": "feed:drop", "duration_seconds": 600}),
         ("192.0.2.3", {"reason": "spam", "origin": "feed:drop"}),
-        ("192.0.2.4", {"origin": "incident"}),
+        ("192.0.2.4", {"origin": "incident", "reason": "Müller's host"}),
     )
     for ip, rest in entries:
         assert api.ban(ip, **rest).status_code == 201
@@ -129,6 +129,9 @@ def filled(api: Api) -> Api:
         ("text=port", "1"),
         ("text=SCAN", "1"),
         ("text=night", "5"),
+        ("text=m%C3%BCll", "4"),
+        ("text=M%C3%BCLLER", "4"),
+        ("text=M%C3%9CLLER", ""),
         ("text=feed:", "23"),
         ("text=%25", "5"),
         ("text=__", ""),

@@ -55,7 +55,10 @@ def list_(
         str | None, typer.Option(help="Label selector, such as site=fra,role in (edge,core).")
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Only nodes with this text in id or address.")
+        str | None,
+        typer.Option(
+            help="Only nodes with this text in id or address; ignores the case of ASCII letters."
+        ),
     ] = None,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,

@@ -58,7 +58,12 @@ Origin = Annotated[
     str | None,
     typer.Option(help="Origin of the entry: manual, incident, crowdsec or feed:NAME."),
 ]
-Text = Annotated[str | None, typer.Option(help="Only with this text in reason, creator or origin.")]
+Text = Annotated[
+    str | None,
+    typer.Option(
+        help="Only with this text in reason, creator or origin; ignores the case of ASCII letters."
+    ),
+]
 Sort = Annotated[
     Literal["ip", "newest", "oldest", "ends", "hits"],
     typer.Option(help="Order; any but ip shows only the first --limit entries."),
