@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.storage.database import AnyRow
 
-
-def values(row: AnyRow) -> dict[str, Any]:
+def values(row: Any) -> dict[str, Any]:
     """A rule; ``row``: its row in the database of a node or of the orchestrator."""
     return {
         "name": row.name,

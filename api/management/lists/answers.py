@@ -8,6 +8,7 @@ from typing import Any
 from api.common.contract.operations import Answer
 from api.common.contract.schemas import rfc3339
 from api.lists.answers import fields_of_lines
+from api.lists.looking_up import LookUp
 from api.lists.schemas import (
     EntriesBody,
     EntryBody,
@@ -18,10 +19,9 @@ from api.lists.schemas import (
     RemovedBody,
 )
 from api.management.lists.importing.service import ImportResult
-from api.management.lists.reading import Listed, LookUp
 from api.management.lists.removing.service import RemovalResult
 from api.management.lists.rows import Place
-from api.management.lists.schemas import ListedBody, LookupBody
+from api.management.lists.schemas import LookupBody
 from api.management.lists.service import Entry
 from api.management.revisions.effects import State
 from api.management.revisions.location import location
@@ -56,21 +56,9 @@ def of_network(bodies: Sequence[EntryBody]) -> NetworkBody:
     return NetworkBody(**{**dict(first), "others": others})
 
 
-def of_lookup(bodies: Sequence[EntryBody], found: LookUp) -> LookupBody:
+def of_lookup(bodies: Sequence[EntryBody], found: LookUp[Entry]) -> LookupBody:
     """The result of a look-up, with the entries of the network that is shown."""
-    return LookupBody(
-        **dict(of_network(bodies)),
-        asked=str(found.asked),
-        list=found.list,
-        verdict=found.verdict,
-        decided_by=None if found.decided_by is None else _listed(found.decided_by),
-        covering=[_listed(each) for each in found.covering],
-        inside=[_listed(each) for each in found.inside],
-    )
-
-
-def _listed(found: Listed) -> ListedBody:
-    return ListedBody(list=found.list, ip=str(found.network))
+    return LookupBody(**dict(of_network(bodies)), **found.fields())
 
 
 def to_put(entry: Entry, state: State, hits: int | None) -> Answer:

@@ -7,24 +7,19 @@ matching entries is counted once, with the first page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
-from api.common.contract.errors import NotFoundError
 from api.lists import kinds
+from api.lists.looking_up import LookUp, Reading, look_up
 from api.management.dataplane import Dataplane
 from api.management.lists import rows
 from api.management.lists.rows import Only, Place
-from api.management.lists.schemas import Verdict
 from api.management.lists.service import Entry, entry_of
 from api.storage.sqlite import Database
 from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName
-
-_VERDICTS: dict[ListName, Verdict] = {"allowlist": "allowed", "blacklist": "banned"}
 
 
 @dataclass(frozen=True)
@@ -37,31 +32,6 @@ class EntryPage:
     entries: tuple[Entry, ...]
     total: int | None
     next: Place | None = None
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A network on a list, with its entries."""
-
-    list: ListName
-    network: Network
-
-
-@dataclass(frozen=True)
-class LookUp:
-    """The result of a look-up of a network."""
-
-    asked: Network
-    list: ListName
-    """The list of ``entries``: the requested one, else the only one that covers the network."""
-    entries: Sequence[Entry]
-    """The entries of one list: those of the network itself, else of the longest prefix that covers
-    it."""
-    verdict: Verdict
-    decided_by: Listed | None
-    covering: Sequence[Listed]
-    """The covering entries of both lists, the longest prefix first."""
-    inside: Sequence[Listed]
 
 
 class ListReader:
@@ -109,50 +79,21 @@ class ListReader:
         found.sort(key=lambda each: (ranks[each.network], each.origin))
         return EntryPage(tuple(found[:limit]), len(found))
 
-    def look_up(self, name: ListName, asked: Network) -> LookUp:
-        """The look-up of a network; entries of the other list count if this one has none.
-
-        Raises `NotFoundError`: neither list covers it.
-        """
+    def look_up(self, name: ListName, asked: Network) -> LookUp[Entry]:
+        """See `api.lists.looking_up`; rejected entries do not count for the verdict."""
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
-            found = {each: _holders(connection, each, asked, boot_ms) for each in kinds.LISTS}
-            inside = [
-                Listed(each, network)
-                for each in kinds.LISTS
-                for network in rows.contained(connection, kinds.number[each], asked, boot_ms)
-                if network != asked
-            ]
-        covering = [Listed(each, network) for each in kinds.LISTS for network in found[each]]
-        covering.sort(key=lambda each: each.network.prefix_length, reverse=True)
-        if not covering:
-            raise NotFoundError(f"{asked} is on neither list, and no entry covers it")
-        shown = name if found[name] else covering[0].list
-        decided_by = _decided_by(found)
-        verdict: Verdict = "none" if decided_by is None else _VERDICTS[decided_by.list]
-        longest = next(iter(found[shown].values()))
-        return LookUp(asked, shown, longest, verdict, decided_by, covering, inside)
 
+            def holders(each: ListName) -> dict[Network, list[Entry]]:
+                number = kinds.number[each]
+                found = rows.holders(connection, number, asked, boot_ms)
+                return {
+                    network: list(map(entry_of, rows.lasting(connection, number, network, boot_ms)))
+                    for network in reversed(found)
+                }
 
-Holders = Mapping[Network, Sequence[Entry]]
-"""Entries by network, the longest prefix first."""
+            def contained(each: ListName, limit: int) -> Sequence[Network]:
+                return rows.contained(connection, kinds.number[each], asked, boot_ms, limit)
 
-
-def _holders(connection: Connection, name: ListName, asked: Network, boot_ms: int) -> Holders:
-    """Entries of the networks that contain the whole network."""
-    number = kinds.number[name]
-    networks = rows.holders(connection, number, asked, boot_ms)
-    return {
-        network: [entry_of(row) for row in rows.lasting(connection, number, network, boot_ms)]
-        for network in reversed(networks)
-    }
-
-
-def _decided_by(found: Mapping[ListName, Holders]) -> Listed | None:
-    """An allow beats every ban; in each list the longest prefix decides. Rejected entries are
-    ignored."""
-    for name in ("allowlist", "blacklist"):
-        for network, entries in found[name].items():
-            if any(each.rejected is None for each in entries):
-                return Listed(name, network)
-    return None
+            reading = Reading(holders, contained, lambda one: one.rejected is None)
+            return look_up(name, asked, reading)

@@ -28,10 +28,10 @@ from sqlalchemy import (
     tuple_,
 )
 
+from api.lists import filters
 from api.lists.kinds import kind, last_address, outer_keys
 from api.management.database.tables import entries, imports, origin_totals, totals
 from api.storage.database import AnyRow
-from api.storage.statements.text import has_text
 from dataplane.base.clock import Clock, Deadline, latest_end
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 from dataplane.statelog import ListName, Put, Remove
@@ -52,16 +52,10 @@ Order = Literal["newest", "oldest", "ends"]
 
 
 @dataclass(frozen=True)
-class Only:
+class Only(filters.Only):
     """Filters of the entries of a list, joined by "and"."""
 
     origin: str | None = None
-    reason: str | None = None
-    created_by: str | None = None
-    text: str | None = None
-    """Text within reason, creator or origin; the case of ASCII letters is ignored."""
-    since_ms: int | None = None
-    until_ms: int | None = None
     has_end: bool = False
 
     @property
@@ -76,17 +70,9 @@ class Only:
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions for a row of ``entries``."""
         row = entries.c
-        for column in (row.origin, row.reason, row.created_by):
-            value = getattr(self, column.name)
-            if value is not None:
-                yield column == value
-        if self.text is not None:
-            said = func.coalesce(row.reason, "") + "\n" + row.created_by + "\n" + row.origin
-            yield has_text(said, self.text)
-        if self.since_ms is not None:
-            yield row.created_ms >= self.since_ms
-        if self.until_ms is not None:
-            yield row.created_ms < self.until_ms
+        yield from self.of_rows(row, row.origin)
+        if self.origin is not None:
+            yield row.origin == self.origin
         if self.has_end:
             yield row.expires_boot_ms.is_not(None)
 
@@ -270,14 +256,19 @@ def holders(
 
 
 def contained(
-    connection: Connection, lists: int, network: Network, boot_ms: int
+    connection: Connection,
+    lists: int,
+    network: Network,
+    boot_ms: int,
+    limit: int = _CONTAINED_MAX,
 ) -> Sequence[Network]:
-    """Some networks of visible entries of a list that lie within the network."""
+    """Some networks of visible entries of a list that lie within the network, at most ``limit``."""
     parameters = {
         **key_of(lists, network),
         "last": last_address(network),
         "is_ipv6": network.family == 6,  # noqa: PLR2004
         "boot_ms": boot_ms,
+        "limit": limit,
     }
     return [network_of(row) for row in connection.execute(_WITHIN, parameters)]
 
@@ -346,7 +337,8 @@ _WITHIN = (
         visible(_NOW),
     )
     .group_by(entries.c.key, entries.c.prefix_length)
-    .limit(_CONTAINED_MAX)
+    .order_by(entries.c.key, entries.c.prefix_length)
+    .limit(bindparam("limit", type_=Integer))
 )
 _NETWORKS_OF_KIND = select(func.coalesce(func.sum(totals.c.count), 0)).where(
     totals.c.kind == bindparam("kind")

@@ -13,9 +13,9 @@ from api.access.audit.service import Actor
 from api.common.contract.errors import FieldError, UnprocessableError
 from api.common.contract.operations import Answer, Call, Operation
 from api.common.contract.roles import Role
-from api.common.contract.schemas import utc_ms
 from api.common.exchange.bodies import Upload
 from api.lists.lines import NDJSON, TEXT, Defaults
+from api.lists.reading import ShowQuery
 from api.lists.schemas import (
     FLEET,
     AllowlistPage,
@@ -43,7 +43,7 @@ from api.management.lists.reading import EntryPage, ListReader
 from api.management.lists.removing.filters import Filter
 from api.management.lists.removing.service import RemovalResult, Remover
 from api.management.lists.rows import Only
-from api.management.lists.schemas import ListQuery, ShowBody, ShowQuery
+from api.management.lists.schemas import ListQuery, ShowBody
 from api.management.lists.service import Entry, Lists, Wanted
 from api.management.policy.fleet import is_agent
 from api.management.revisions.effects import Effects, State
@@ -154,14 +154,7 @@ class ListViews:
         return answers.to_import(result, state)
 
     def _page(self, query: ListQuery) -> EntryPage:
-        only = Only(
-            origin=query.origin,
-            reason=query.reason,
-            created_by=query.created_by,
-            text=query.text,
-            since_ms=None if query.since is None else utc_ms(query.since),
-            until_ms=None if query.until is None else utc_ms(query.until),
-        )
+        only = Only.of(query, origin=query.origin)
         if query.sort == "ip":
             after = answers.read_cursor(query.cursor)
             return self._reader.page(self._name, after, query.limit, only)

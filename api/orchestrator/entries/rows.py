@@ -6,16 +6,21 @@ A row is visible until it has ended by the database's clock; it is purged some t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_
 
+from api.lists.filters import Only
 from api.lists.kinds import last_address, outer_keys
+from api.lists.schemas import FLEET
 from api.orchestrator.database.tables.entries import fleet_entries
 from api.storage.database import AnyRow
 from api.storage.statements.upsert import upsert
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
+Order = Literal["newest", "oldest", "ends"]
+ALL = Only()
+"""No filter."""
 _CONTAINED_MAX = 3
 _entry = fleet_entries.c
 _PLACE = (_entry.list, _entry.key, _entry.prefix_length)
@@ -69,15 +74,45 @@ def remove(connection: Connection, lists: int, network: Network) -> None:
 
 
 def page(
-    connection: Connection, after: Place | None, limit: int, now_ms: int, lists: int | None = None
+    connection: Connection,
+    after: Place | None,
+    limit: int,
+    now_ms: int,
+    lists: int | None = None,
+    only: Only = ALL,
 ) -> Sequence[AnyRow]:
     """Visible rows of one list or of both in the order of their places, after a given one."""
-    query = select(fleet_entries).where(visible(now_ms))
+    query = select(fleet_entries).where(visible(now_ms), *_conditions(only))
     if lists is not None:
         query = query.where(_entry.list == lists)
     if after is not None:
         query = query.where(tuple_(*_PLACE) > tuple_(*after))
     return connection.execute(query.order_by(*_PLACE).limit(limit)).all()
+
+
+def first(
+    connection: Connection, lists: int, order: Order, limit: int, now_ms: int, only: Only
+) -> tuple[Sequence[AnyRow], int]:
+    """The first visible rows of a list in another order, and the number of all such rows."""
+    by = {
+        "newest": _entry.created_ms.desc(),
+        "oldest": _entry.created_ms,
+        "ends": _entry.expires_ms,
+    }[order]
+    conditions = [_entry.list == lists, visible(now_ms), *_conditions(only)]
+    if order == "ends":
+        conditions.append(_entry.expires_ms.is_not(None))
+    query = select(fleet_entries).where(*conditions).order_by(by, *_PLACE).limit(limit)
+    count = select(func.count()).where(*conditions)
+    return connection.execute(query).all(), int(connection.execute(count).scalar_one())
+
+
+def total(connection: Connection, lists: int, now_ms: int, only: Only) -> int:
+    """The number of visible rows of a list that meet the filters."""
+    if only == ALL:
+        return totals(connection, now_ms).get(lists, 0)
+    count = select(func.count()).where(_entry.list == lists, visible(now_ms), *_conditions(only))
+    return int(connection.execute(count).scalar_one())
 
 
 def changed(connection: Connection, change: int, now_ms: int) -> Sequence[AnyRow]:
@@ -108,8 +143,14 @@ def holders(connection: Connection, lists: int, network: Network, now_ms: int) -
     return sorted(inside, key=lambda each: each.prefix_length)
 
 
-def contained(connection: Connection, lists: int, network: Network, now_ms: int) -> list[Network]:
-    """Some networks of visible rows of a list that lie within the network."""
+def contained(
+    connection: Connection,
+    lists: int,
+    network: Network,
+    now_ms: int,
+    limit: int = _CONTAINED_MAX,
+) -> list[Network]:
+    """Some networks of visible rows of a list that lie within the network, at most ``limit``."""
     query = select(_entry.key, _entry.prefix_length).where(
         _entry.list == lists,
         _entry.key.between(network.key, last_address(network)),
@@ -120,7 +161,8 @@ def contained(connection: Connection, lists: int, network: Network, now_ms: int)
         first, last = MAPPED_PREFIX + bytes(4), MAPPED_PREFIX + b"\xff" * 4
         is_ipv4 = and_(_entry.key.between(first, last), _entry.prefix_length >= KEY_BITS - 32)
         query = query.where(~is_ipv4)
-    return [network_of(row) for row in connection.execute(query.limit(_CONTAINED_MAX))]
+    query = query.order_by(_entry.key, _entry.prefix_length).limit(limit)
+    return [network_of(row) for row in connection.execute(query)]
 
 
 def purge(connection: Connection, now_ms: int, limit: int) -> int:
@@ -130,6 +172,10 @@ def purge(connection: Connection, now_ms: int, limit: int) -> int:
     for row in found:
         connection.execute(delete(fleet_entries).where(_is((row.list, row.key, row.prefix_length))))
     return len(found)
+
+
+def _conditions(only: Only) -> list[ColumnElement[bool]]:
+    return list(only.of_rows(_entry, FLEET))
 
 
 def _is(place: Place) -> ColumnElement[bool]:

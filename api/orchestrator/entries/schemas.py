@@ -1,4 +1,7 @@
-"""Bodies and queries of the fleet's lists: those of a node's, without origin, hits and state."""
+"""Bodies and queries of the fleet's lists: those of a node's, without hits, state and `others`.
+
+The origin of every entry is ``fleet``; requests have no origin.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.common.contract.schemas import (
-    PAGE_DEFAULT,
     FromDecimal,
-    PageLimit,
     Strict,
     Timestamp,
     not_all_null,
 )
+from api.lists.reading import CoveringBody, FilterQuery, check_one_page
 from api.lists.schemas import (
     ENTRIES_MAX,
     NETWORKS_MAX,
@@ -36,16 +38,27 @@ from api.lists.schemas import (
 )
 from api.orchestrator.following.schemas import NodeCounts, SinceQuery
 
+Order = Literal["ip", "newest", "oldest", "ends"]
+"""``ends``: entries with an end, the next one to end first."""
 Cursor = Annotated[str, Field(pattern="^0[01][0-9a-f]{34}$")]
 FOLLOWED_MAX = 10_000
 """Entries on a page that a node asks for."""
 
 
-class PageQuery(Strict):
-    """One page of a list: follow ``next_cursor`` until it is null."""
+class PageQuery(FilterQuery):
+    """A filter of entries and their order: follow ``next_cursor`` until it is null.
 
-    limit: PageLimit = PAGE_DEFAULT
+    Filters are joined by "and". ``reason`` and ``created_by`` are compared as a whole.
+    """
+
     cursor: Cursor | None = None
+    sort: Order = "ip"
+    """Any other order than ``ip`` has one page: the first ``limit`` entries."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_one_page(self.cursor, self.sort)
+        return self
 
 
 class EntriesRequest(Strict):
@@ -90,6 +103,18 @@ class SpreadEntryBody(FleetEntryBody):
     nodes: NodeCounts
 
 
+class LookupBody(CoveringBody, SpreadEntryBody):
+    """An entry of a list: that of the requested network, else the longest one that contains it.
+
+    If the requested list has none, it is an entry of the other list. Entries of the nodes
+    themselves are not considered.
+    """
+
+
+class ShowBody(RootModel[SpreadEntryBody | LookupBody]):
+    """The entry of exactly that network, or with ``covering`` the entries that contain it."""
+
+
 class PutEntryBody(FleetEntryBody):
     """One of many entries, and the result for it."""
 
@@ -110,18 +135,21 @@ class PutBody(RootModel[FleetEntryBody | EntriesBody]):
 
 
 class BlacklistPage(Strict):
-    """A part of the fleet's blacklist; ``total`` counts all entries."""
+    """A part of the fleet's blacklist; ``total`` counts all entries that meet the filters.
+
+    ``total`` null: not counted again for a later page.
+    """
 
     blacklist: list[FleetEntryBody]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 
 class AllowlistPage(Strict):
-    """A part of the fleet's allowlist; ``total`` counts all entries."""
+    """A part of the fleet's allowlist; ``total`` as in the blacklist."""
 
     allowlist: list[FleetEntryBody]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 

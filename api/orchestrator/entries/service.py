@@ -17,12 +17,14 @@ from api.access.audit import service as audit
 from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds, trail
+from api.lists.filters import Only
 from api.lists.kinds import ALLOWLIST, BLACKLIST
+from api.lists.looking_up import LookUp, Reading, look_up
 from api.lists.schemas import FLEET
 from api.lists.wide import warnings_about
 from api.orchestrator import changes
 from api.orchestrator.entries import rows
-from api.orchestrator.entries.rows import Place
+from api.orchestrator.entries.rows import Order, Place
 from api.orchestrator.following.log import ChangeLog
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
@@ -64,11 +66,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryPage:
-    """A page of a list, the number of all entries, and the position of the next page."""
+    """A page of a list, the number of all matching entries, and the position of the next page.
+
+    ``total`` None: it was counted with an earlier page.
+    """
 
     entries: tuple[Entry, ...]
-    total: int
-    next: Place | None
+    total: int | None
+    next: Place | None = None
 
 
 class FleetLists:
@@ -127,12 +132,38 @@ class FleetLists:
             raise _not_there(name, network)
         return entry_of(row)
 
-    def page(self, name: ListName, after: Place | None, limit: int) -> EntryPage:
-        """Entries in the order of their networks; changes do not affect this order."""
+    def look_up(self, name: ListName, asked: Network) -> LookUp[Entry]:
+        """See `api.lists.looking_up`."""
+        now_ms = self._clock.utc_ms()
+        with self._database.read() as connection:
+
+            def holders(each: ListName) -> dict[Network, list[Entry]]:
+                number = kinds.number[each]
+                networks = rows.holders(connection, number, asked, now_ms)
+                found = (rows.find(connection, number, one, now_ms) for one in reversed(networks))
+                entries = [entry_of(row) for row in found if row is not None]
+                return {entry.network: [entry] for entry in entries}
+
+            def contained(each: ListName, limit: int) -> list[Network]:
+                return rows.contained(connection, kinds.number[each], asked, now_ms, limit)
+
+            reading = Reading(holders, contained, lambda _entry: True, " of the fleet")
+            return look_up(name, asked, reading)
+
+    def first(self, name: ListName, order: Order, limit: int, only: Only) -> EntryPage:
+        """The first entries in another order; there are no further pages."""
         number, now_ms = kinds.number[name], self._clock.utc_ms()
         with self._database.read() as connection:
-            found = rows.page(connection, after, limit + 1, now_ms, number)
-            total = rows.totals(connection, now_ms).get(number, 0)
+            found, total = rows.first(connection, number, order, limit, now_ms, only)
+        return EntryPage(tuple(map(entry_of, found)), total)
+
+    def page(self, name: ListName, after: Place | None, limit: int, only: Only) -> EntryPage:
+        """Entries in the order of their networks; changes do not affect this order."""
+        number, now_ms, total = kinds.number[name], self._clock.utc_ms(), None
+        with self._database.read() as connection:
+            found = rows.page(connection, after, limit + 1, now_ms, number, only)
+            if after is None or only == rows.ALL:
+                total = rows.total(connection, number, now_ms, only)
         entries = tuple(map(entry_of, found[:limit]))
         last = rows.place_of(number, entries[-1].network) if len(found) > limit else None
         return EntryPage(entries, total, last)

@@ -14,7 +14,9 @@ from api.common.contract.roles import Role
 from api.common.contract.schemas import Strict
 from api.common.exchange.bodies import Upload
 from api.lists import kinds
+from api.lists.filters import Only
 from api.lists.lines import NDJSON, TEXT, Defaults
+from api.lists.reading import ShowQuery
 from api.lists.schemas import ForceQuery, LineRequest, LinesQuery, RemoveQuery
 from api.lists.wide import refuse_everything
 from api.orchestrator.entries import answers, importing, rows
@@ -29,14 +31,16 @@ from api.orchestrator.entries.schemas import (
     FollowedLists,
     FollowQuery,
     ImportBody,
+    LookupBody,
     PageQuery,
     PutBody,
     PutRequest,
     RemovedBody,
     RemoveRequest,
+    ShowBody,
     SpreadEntryBody,
 )
-from api.orchestrator.entries.service import FleetLists, Wanted
+from api.orchestrator.entries.service import EntryPage, FleetLists, Wanted
 from api.orchestrator.following.part import FollowedPart
 from api.orchestrator.following.spread import Spread, revision_location
 from api.orchestrator.nodes.views import own_node
@@ -87,8 +91,7 @@ class ListViews:
     def show(self, call: Call) -> Answer:
         """A page of the list."""
         query: PageQuery = call.query
-        after = None if query.cursor is None else rows.place_from(bytes.fromhex(query.cursor))
-        page = self._lists.page(self._name, after, query.limit)
+        page = self._page(query)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
         fields = {
             self._name: [FleetEntryBody(**answers.fields_of(each)) for each in page.entries],
@@ -98,10 +101,17 @@ class ListViews:
         return Answer(200, model.model_validate(fields))
 
     def get(self, call: Call) -> Answer:
-        """One entry."""
-        entry = self._lists.get(self._name, Network.parse(call.path["network"]))
-        counts = self._bulk.spread.counts(entry.change)
-        return Answer(200, SpreadEntryBody(**answers.fields_of(entry), nodes=counts))
+        """One entry, or the networks that cover a network."""
+        query: ShowQuery = call.query
+        network, counts = Network.parse(call.path["network"]), self._bulk.spread.counts
+        if query.covering:
+            found = self._lists.look_up(self._name, network)
+            (entry,) = found.entries
+            fields = answers.fields_of(entry) | found.fields()
+            return Answer(200, LookupBody(**fields, nodes=counts(entry.change)))
+        entry = self._lists.get(self._name, network)
+        fields = answers.fields_of(entry)
+        return Answer(200, SpreadEntryBody(**fields, nodes=counts(entry.change)))
 
     def add(self, call: Call) -> Answer:
         """Add or replace an entry, or many."""
@@ -143,6 +153,13 @@ class ListViews:
         change, count = self._bulk.remover.run(actor, self._name, wanted)
         return answers.to_remove_many(count, change)
 
+    def _page(self, query: PageQuery) -> EntryPage:
+        only = Only.of(query)
+        if query.sort != "ip":
+            return self._lists.first(self._name, query.sort, query.limit, only)
+        after = None if query.cursor is None else rows.place_from(bytes.fromhex(query.cursor))
+        return self._lists.page(self._name, after, query.limit, only)
+
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
         wanted = [
             _wanted(each, f"entries.{n}.", force=call.query.force)
@@ -171,7 +188,7 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path,
             views.show,
-            f"The fleet's {name}, a page at a time",
+            f"The fleet's {name}, a page at a time, under filters",
             read,
             {200: page},
             query=PageQuery,
@@ -194,10 +211,12 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path + "/{network}",
             views.get,
-            f"One entry of the fleet's {name}, and the number of nodes on which it is in force",
+            f"One entry of the fleet's {name}, or the one that covers the network, and the number "
+            "of nodes on which it is in force",
             read,
-            {200: SpreadEntryBody},
+            {200: ShowBody},
             errors=(404,),
+            query=ShowQuery,
             etag=True,
         ),
         Operation(

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.node_api import NodeApi
+from appliance.cli.client.choice import Asked
 from appliance.cli.client.streams import write_list
 from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
     JsonOption,
     KeyFileOption,
     SinceOption,
@@ -63,12 +66,14 @@ def list_(
     since: SinceOption = None,
     until: UntilOption = None,
     sort: Annotated[Literal["newest", "oldest"], typer.Option(help="Order of rows.")] = "newest",
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the changes, newest first."""
-    api = NodeApi.open(url, key_file)
+    api = Asked.open(fleet, orchestrator, url, key_file).api
     filters = {"key": key, "action": action, "text": text, "since": since, "until": until}
     asked = {name: value for name, value in filters.items() if value is not None}
     asked |= {"sort": sort} if sort != "newest" else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.lists import looking_up
 from dataplane.base.networks import Network
 
 from ..conftest import Api
@@ -92,6 +93,32 @@ def test_an_address_that_neither_list_covers_is_not_found(api: Api) -> None:
     answer = look_up(api, "198.51.100.7")
     assert answer.status_code == 404
     assert answer.json["detail"] == "198.51.100.7 is on neither list, and no entry covers it"
+
+
+def test_a_prefix_that_is_only_partly_on_a_list_is_told_what_lies_inside(api: Api) -> None:
+    for ip in ("192.0.2.1", "192.0.2.2", "192.0.2.0/25"):
+        api.ban(ip)
+    api.ban("192.0.2.1", origin="feed:drop")
+    for last in range(200, 204):
+        api.post("/allowlist", {"ip": f"192.0.2.{last}"})
+    api.post("/allowlist", {"ip": "198.51.100.7"})
+    answer = look_up(api, "192.0.2.0/24")
+    assert answer.status_code == 404
+    assert answer.json["detail"] == (
+        "192.0.2.0/24 is on neither list, and no entry covers it; "
+        "3 networks of the blacklist within it: 192.0.2.0/25, 192.0.2.1, 192.0.2.2; "
+        "4 networks of the allowlist within it: such as 192.0.2.200, 192.0.2.201, 192.0.2.202"
+    )
+
+
+def test_networks_within_a_prefix_are_counted_up_to_a_limit(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking_up, "COUNTED_MAX", 4)
+    for last in range(5):
+        api.ban(f"192.0.2.{last}")
+    detail = look_up(api, "192.0.2.0/24").json["detail"]
+    assert "more than 4 networks of the blacklist within it: such as 192.0.2.0, " in detail
 
 
 def test_an_entry_that_is_over_covers_nothing(api: Api) -> None:

@@ -26,6 +26,7 @@ _LISTS = "/(blacklist|allowlist)"
 _POLICY = "/policy"
 SAME_FOR_BOTH = (
     Rule("/", "has host bits set", "the last bits of a prefix may be anywhere in its text"),
+    Rule(_LISTS, "goes with sort=ip alone", "which values of two parameters go together"),
     Rule(_LISTS, "repeats entries", "one network has several texts, and an entry has other fields"),
     Rule("/[a-z]+/import", "^line [0-9]+: ", "a schema of a text knows nothing of its lines"),
     Rule("/rules", "must lie in the future", "a schema has no clock"),
@@ -48,7 +49,6 @@ NODE = (
     *SAME_FOR_BOTH,
     Rule("/explain", "is IPv[46], and .* is not", "what two parameters have in common"),
     Rule("/explain", "ICMP packet has no port", "which values of two parameters go together"),
-    Rule(_LISTS, "goes with sort=ip alone", "which values of two parameters go together"),
 )
 FLEET = (
     *SAME_FOR_BOTH,

@@ -68,7 +68,7 @@ API_ROOMS = {
     "storage": {"common"},
     "access": {"common", "storage"},
     "serving": {"common"},
-    "lists": {"common"},
+    "lists": {"common", "storage", "access"},
     "rules": {"common"},
     "history": {"common", "storage"},
     "management": {

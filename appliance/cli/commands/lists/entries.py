@@ -141,8 +141,7 @@ def _show(app: typer.Typer, name: ListName) -> None:
     ) -> None:
         output = Output(as_json)
         asked = Asked.open(fleet, orchestrator, url, key_file)
-        query = {} if fleet else {"covering": "true"}
-        entry = asked.api.get(f"{name}/{quoted(ip, 'IP')}", query).body
+        entry = asked.api.get(f"{name}/{quoted(ip, 'IP')}", {"covering": "true"}).body
         if as_json:
             output.document(entry)
             return
@@ -199,14 +198,16 @@ def _list(app: typer.Typer, name: ListName) -> None:
     ) -> None:
         filters = {"origin": origin, "reason": reason, "created_by": created_by, "text": text}
         filters |= {"since": since, "until": until, "sort": None if sort == "ip" else sort}
-        refuse_for_fleet(fleet, hits=hits, **filters)
+        refuse_for_fleet(fleet, hits=hits, origin=origin)
+        if fleet and sort == "hits":
+            raise typer.BadParameter("--sort hits doesn't go with --fleet")
         if everything and sort != "ip":
             raise typer.BadParameter(f"--all doesn't go with --sort {sort}: use --limit")
-        if everything and not hits:
+        if everything and not hits and not fleet:
             filters["hits"] = "false"
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
-        api, of = asked.api, {} if fleet else filters
-        pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
+        api, of = asked.api, {"limit": limit, **filters}
+        pages = api.pages(name, filters) if everything else [api.get(name, of).body]
         left_out = {"hits"} if "hits" in filters else set()
         columns = asked.columns({one: COLUMNS[one] for one in COLUMNS if one not in left_out})
         write_list(output, name, columns, pages, partial(_rows, columns))

@@ -57,6 +57,43 @@ def test_a_list_of_the_fleet_has_no_columns_of_a_node(api: Any, fleet: Any) -> N
     assert api.requests[0].query == {"limit": "100"}
 
 
+def test_filters_of_a_list_go_to_the_orchestrator(api: Any, fleet: Any) -> None:
+    api.answers_with(200, {"blacklist": [ENTRY], "total": 1, "next_cursor": None})
+    done = fleet("blacklist", "list", "--text", "scan", "--sort", "newest", "--fleet")
+    assert done.code == 0
+    assert api.requests[0].query == {"limit": "100", "text": "scan", "sort": "newest"}
+    fleet("blacklist", "list", "--all", "--fleet")
+    assert "hits" not in api.requests[1].query
+
+
+def test_what_covers_an_address_in_the_fleet_is_shown(api: Any, fleet: Any) -> None:
+    listed = {"list": "blacklist", "ip": "192.0.2.0/24"}
+    found = ENTRY | {"ip": "192.0.2.0/24", "asked": "192.0.2.7", "list": "blacklist"}
+    found |= {"verdict": "banned", "decided_by": listed, "covering": [listed], "inside": []}
+    api.answers_with(200, found)
+    done = fleet("blacklist", "show", "192.0.2.7", "--fleet")
+    assert "verdict\tbanned by 192.0.2.0/24 of the blacklist" in done.out.splitlines()
+    assert api.requests[0].query == {"covering": "true"}
+
+
+def test_the_fleet_s_audit_trail_is_listed(api: Any, fleet: Any) -> None:
+    row = {"id": 1, "at": "t", "key": "admin", "action": "node.drain", "target": "node-1"}
+    api.answers_with(200, {"audit": [row], "total": 1, "next_cursor": None})
+    done = fleet("audit", "list", "--action", "node", "--fleet")
+    assert "node-1" in done.out
+    (request,) = api.requests
+    assert (request.path, request.query) == ("/api/v1/audit", {"limit": "100", "action": "node"})
+    assert request.headers["X-SecBeat-API-Key"] == KEY
+
+
+@pytest.mark.parametrize("option", [("--sort", "hits"), ("--hits",), ("--origin", "fleet")])
+def test_what_only_a_node_knows_is_refused(api: Any, fleet: Any, option: tuple[str, ...]) -> None:
+    done = fleet("blacklist", "list", "--fleet", "--all", *option)
+    assert done.code == 2
+    assert "doesn't go with" in done.err
+    assert api.requests == []
+
+
 def test_an_entry_of_the_fleet_is_removed(api: Any, fleet: Any) -> None:
     api.answers_with(204)
     done = fleet("allowlist", "remove", "192.0.2.0/24", "--fleet")
