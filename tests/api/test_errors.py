@@ -25,6 +25,14 @@ def check(answer: Any, status: int) -> dict[str, Any]:
     return body
 
 
+@pytest.mark.parametrize("path", ["nope", "blacklists/192.0.2.1", "n" * 500])
+def test_an_unknown_path_is_named(api: Api, path: str) -> None:
+    detail = check(api.get(f"/{path}?a=b"), 404)["detail"]
+    shown = f"/api/v1/{path}"
+    shown = shown if len(shown) <= 200 else shown[:200] + "..."
+    assert detail == f"GET {shown}: no such path"
+
+
 @pytest.mark.parametrize("body", ["", "{", "nonsense", '{"ip": "192.0.2.1"', '{"ip":"\\ud800"}'])
 def test_what_is_not_json_is_400(api: Api, body: str) -> None:
     check(api.call("POST", "/blacklist", data=body, content_type="application/json"), 400)

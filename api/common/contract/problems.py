@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from api.common.contract.errors import ApiError, FieldError, MalformedError, UnprocessableError
 from api.common.contract.roles import KEY_HEADER
@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 """Phrases of RFC 9110: those of `HTTPStatus` before Python 3.13 are older."""
 _VALUE_CHARACTERS_MAX = 200
+_METHOD_CHARACTERS_MAX = 40
 _ERRORS_MAX = 20
 _RETRY_AFTER_S = 1
 """Default details by status."""
@@ -107,7 +108,11 @@ def _from_framework(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     kept = {"Allow", "Retry-After", "WWW-Authenticate"}
     headers = {name: value for name, value in error.get_headers() if name in kept}
-    return _respond(status, error.description or phrase(status), (), headers)
+    detail = error.description or phrase(status)
+    if isinstance(error, NotFound):  # of the router; operations raise `NotFoundError`
+        sent = request.environ["REQUEST_METHOD"][:_METHOD_CHARACTERS_MAX]
+        detail = f"{sent} {_shown(request.path)}: no such path"
+    return _respond(status, detail, (), headers)
 
 
 def _headers(error: ApiError) -> dict[str, str]:
