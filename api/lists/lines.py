@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.common.bad_lines import NAMED_MAX, BadLineError, BadLinesError
+from api.common.contract.mistakes import mistake_of
 from api.common.contract.schemas import Strict
 from api.lists.kinds import ADDRESS, kind
 from api.lists.schemas import Duration, Reason
@@ -303,12 +304,10 @@ def _fields_of(raw: bytes) -> dict[str, object]:
 
 
 def _refusal(raw: bytes, error: ValidationError) -> InvalidInputError:
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "line"
-    value = raw[:_SHOWN].decode("utf-8", "replace") if field == "line" else first["input"]
-    return InvalidInputError(
-        f"{field}: {first['msg']}", field=field, value=value, limit=first["msg"]
-    )
+    one = mistake_of(error.errors(include_url=False)[0], EntryLine)
+    field = one.field or "line"
+    value = one.value if one.field else raw[:_SHOWN].decode("utf-8", "replace")
+    return InvalidInputError(f"{field}: {one.message}", field=field, value=value, limit=one.limit)
 
 
 def _shown(value: object) -> str:

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException, NotFound
 
 from api.common.contract.errors import ApiError, FieldError, MalformedError, UnprocessableError
+from api.common.contract.mistakes import mistake_of
 from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import InvalidInputError, SecBeatError
-from dataplane.base.input.nearest import fields_beside, instead_of
 
 MEDIA_TYPE = "application/problem+json"
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
@@ -59,21 +59,10 @@ def from_validation(error: ValidationError, model: type[BaseModel], where: str =
         return MalformedError(f"the body is not JSON: {found[0]['msg']}")
     errors = []
     for item in found[:_ERRORS_MAX]:
-        field = ".".join(str(part) for part in item["loc"] if not _is_form(part)) or where
-        value = None if item["type"] in {"missing", "json_type"} else item["input"]
-        context = item.get("ctx", {})
-        message = item["msg"]
-        if item["type"] == "extra_forbidden":
-            near = instead_of(item["loc"][-1], fields_beside(model, item["loc"]))
-            message = f"no such field{near}"
-        limit = str(context.get("limit", message))
-        errors.append(FieldError(field, value, limit, f"{field}: {message}"))
+        one = mistake_of(item, model)
+        field = one.field or where
+        errors.append(FieldError(field, one.value, one.limit, f"{field}: {one.message}"))
     return UnprocessableError("; ".join(each.message for each in errors), errors=errors)
-
-
-def _is_form(part: object) -> bool:
-    """Whether the name is pydantic's tag of a form of the body, and no field of the client."""
-    return isinstance(part, str) and part.startswith("<")
 
 
 def phrase(status: int) -> str:

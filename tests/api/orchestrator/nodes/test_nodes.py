@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.api.orchestrator.conftest import heartbeat, registration
@@ -60,3 +61,15 @@ def test_what_a_node_is_to_enforce_has_a_tag(enrol: Enrol) -> None:
         "/api/v1/nodes/node-1/desired", headers={"If-None-Match": first.headers["ETag"]}
     )
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize("name", ["", "two words"])
+def test_a_wrong_name_of_a_label_is_answered_with_an_example(
+    admin: FlaskClient, enrol: Callable[..., FlaskClient], name: str
+) -> None:
+    enrol()
+    answer = admin.patch("/api/v1/nodes/node-1", json={"labels": {name: "x"}})
+    (error,) = answer.json["errors"]
+    assert (answer.status_code, error["field"], error["value"]) == (422, "labels", name)
+    assert error["message"].startswith(f"labels: the name {name!r} must be 1 to 63 of ")
+    assert error["message"].endswith(", as in 'rack/12'")
