@@ -21,7 +21,7 @@ COMMANDS = {f"{BUILTIN}{name}" for name in ("command", "shell", "script")}
 KEYWORDS = {
     *("name", "when", "vars", "loop", "register", "notify", "listen", "changed_when", "check_mode"),
     *("delegate_to", "become", "run_once", "diff", "environment"),
-    *("no_log", "until", "retries", "delay", "loop_control"),
+    *("no_log", "until", "retries", "delay", "failed_when", "loop_control"),
 }
 
 
@@ -70,6 +70,31 @@ def test_a_command_that_check_mode_skips_is_not_waited_for(task: dict[str, Any])
         assert task.get("check_mode") is False or any(
             each in str(task.get("when")) for each in guards
         )
+
+
+def conditional() -> set[str]:
+    """Roles with a condition in a playbook or in another role, and the roles that they import."""
+    plays = [play for file in PLAYBOOKS.glob("*.yml") for play in load(file)]
+    found = {role["role"] for play in plays for role in play.get("roles", []) if "when" in role}
+    imports: dict[str, set[str]] = {role.name: set() for role in ROLES}
+    for role in ROLES:
+        for file in role.glob("tasks/*.yml"):
+            for task in _inside(load(file)):
+                if name := task.get(f"{BUILTIN}import_role", {}).get("name"):
+                    imports[role.name].add(name)
+                    found |= {name} if "when" in task else set()
+    while new := {name for role in found for name in imports[role]} - found:
+        found |= new
+    return found
+
+
+def test_no_task_below_a_condition_runs_for_the_first_host_alone() -> None:
+    """If the condition is false for that host, the task runs for none."""
+    found = conditional()
+    assert {"tls", "node", "orchestrator", "rootfs", "packages"} <= found
+    for role in found:
+        for file in (PLAYBOOKS / "roles" / role / "tasks").glob("*.yml"):
+            assert [task["name"] for task in _inside(load(file)) if "run_once" in task] == []
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
