@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+import yaml
 
 from tests.support.certificates import Authority
 from tests.support.documents.playbooks import TREE, ansible, recap
@@ -147,3 +148,12 @@ def test_a_file_that_does_not_exist_replaces_nothing(tmp_path: Path, missing: st
     assert done.returncode != 0
     assert f"secbeat_tls_{missing} of localhost: there is no file /none" in done.stdout
     assert held(tmp_path) == {}
+
+
+def test_a_new_unit_restarts_the_terminator() -> None:
+    """The units of both terminators are files of the tree ``node``."""
+    units = TREE / "appliance" / "rootfs" / "node" / "usr" / "lib" / "systemd" / "system"
+    handler = yaml.safe_load((TREE / "playbooks/roles/tls/handlers/main.yml").read_text())[0]
+    for unit in handler["ansible.builtin.command"]["argv"][2:]:
+        assert (units / unit).exists()
+    assert "secbeat files of node" in handler["listen"]

@@ -166,7 +166,7 @@ def test_documented_commands_have_their_effect(tmp_path: Path) -> None:
         "scale": ["2"],
     }
     ran = set(re.findall(r'"msg": "runs (.*)"', done.stdout))
-    assert "Reboot into the new kernel command line" in ran
+    assert "Plan a reboot into the new kernel command line" in ran
     assert conditions.keys() - ran == {
         "Compile the rules for the installed engine",
         "Restart the packet path and the units that it needs",
