@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-SECBEAT = "/opt/secbeat/bin/secbeat"
+from tests.image.support import inside
+
+ENVIRONMENT = "/opt/secbeat"
+SECBEAT = f"{ENVIRONMENT}/bin/secbeat"
 
 
 @pytest.fixture
@@ -17,5 +20,28 @@ def secbeat(host: Any) -> Callable[..., Any]:
 
     def ask(*words: str) -> Any:
         return json.loads(host.run(" ".join((SECBEAT, *words, "--json"))).stdout)
+
+    return ask
+
+
+@pytest.fixture
+def old_processes(host: Any) -> Callable[..., set[str]]:
+    """Which of the units run a release that is not the installed one."""
+
+    def ask(*units: str) -> set[str]:
+        return inside.on_removed_files(host, units, ENVIRONMENT)
+
+    return ask
+
+
+@pytest.fixture
+def unapplied(host: Any) -> Callable[[str], list[str]]:
+    """Topics whose changes a run on the group may not have applied; a run that ends leaves none."""
+
+    def ask(group: str) -> list[str]:
+        file = f"/run/secbeat-restarts/{group}.json"
+        if not host.file(file).exists:
+            return []
+        return sorted(json.loads(host.check_output(f"cat {file}")))
 
     return ask

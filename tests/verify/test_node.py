@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.image.support import inside
 
 UNITS = tuple(
     f"secbeat-{name}.service" for name in ("host", "nics", "dataplane", "api", "agent", "tls")
 )
+RESTARTED = "secbeat_node_restart_dataplane"
+TRUE = ("true", "yes", "on", "1")
 ON_LOOPBACK = (9999, 9191)
 SECRETS = {
     "/var/lib/secbeat/keys": "0700 secbeat:secbeat",
@@ -25,6 +29,27 @@ def test_its_processes_run_and_come_back_after_a_boot(host: Any) -> None:
 
 def test_no_unit_of_ours_has_failed(host: Any) -> None:
     assert {unit for unit in inside.failed_units(host) if unit.startswith("secbeat")} == set()
+
+
+def test_its_processes_run_the_installed_release(old_processes: Callable[..., set[str]]) -> None:
+    assert old_processes("secbeat-api.service", "secbeat-agent.service") == set(), (
+        "older than the installed release: run site.yml, or systemctl restart"
+    )
+
+
+def test_its_packet_path_runs_the_installed_release(
+    host: Any, old_processes: Callable[..., set[str]]
+) -> None:
+    old = old_processes("secbeat-dataplane.service")
+    message = "secbeat-dataplane is older than the installed release"
+    restarted = str(host.ansible.get_variables().get(RESTARTED, True)).lower() in TRUE
+    if old and not restarted:
+        pytest.skip(f"{message}: {RESTARTED} is false, systemctl restart secbeat-dataplane")
+    assert old == set(), f"{message}: run site.yml, or systemctl restart secbeat-dataplane"
+
+
+def test_the_last_run_has_ended(unapplied: Callable[[str], list[str]]) -> None:
+    assert unapplied("nodes") == [], "a run ended early, or another run is active: run site.yml"
 
 
 def test_it_is_healthy(secbeat: Callable[..., Any]) -> None:

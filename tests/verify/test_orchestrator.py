@@ -27,6 +27,16 @@ def test_no_unit_of_ours_has_failed(host: Any) -> None:
     assert {unit for unit in inside.failed_units(host) if unit.startswith("secbeat")} == set()
 
 
+def test_its_processes_run_the_installed_release(old_processes: Callable[..., set[str]]) -> None:
+    assert old_processes("secbeat-orchestrator.service", "secbeat-provisioner.service") == set(), (
+        "older than the installed release: run site.yml, or systemctl restart"
+    )
+
+
+def test_the_last_run_has_ended(unapplied: Callable[[str], list[str]]) -> None:
+    assert unapplied("orchestrators") == [], "a run ended early, or another is active: run site.yml"
+
+
 def test_its_api_is_plain_on_loopback_and_tls_on_the_network(host: Any) -> None:
     found = {each for each in inside.listeners(host) if each.port in (API, TERMINATOR)}
     assert {each.address for each in found if each.port == API} <= {"127.0.0.1", "[::1]"}

@@ -127,6 +127,17 @@ def properties(host: Any, units: Iterable[str], *names: str) -> dict[str, dict[s
     return {values.pop("Id"): values for values in found}
 
 
+def on_removed_files(host: Any, units: Iterable[str], folder: str) -> set[str]:
+    """Units whose main process runs files below the folder that are removed or replaced since."""
+    found = {unit: values["MainPID"] for unit, values in properties(host, units, "MainPID").items()}
+    pattern = shlex.quote(f" {folder}.* (deleted)$")
+    return {
+        unit
+        for unit, pid in found.items()
+        if pid != "0" and host.run(f"grep -q {pattern} /proc/{pid}/maps").succeeded
+    }
+
+
 def _lines(host: Any, command: str) -> list[str]:
     return [line for line in str(host.check_output(command)).splitlines() if line]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
     load_pem_private_key,
 )
-import yaml
 
 from tests.support.certificates import Authority
 from tests.support.documents.playbooks import TREE, ansible, recap
