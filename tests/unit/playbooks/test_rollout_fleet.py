@@ -30,7 +30,9 @@ home, words = pathlib.Path({home!r}), sys.argv[1:]
 is_upgraded = (home / "upgraded").exists()
 with open(home / "calls", "a") as calls:
     print(*words, file=calls)
-if words[:3] == ["fleet", "membership", "show"]:
+if (home / "older").exists() and not is_upgraded and words[0] != "status":
+    sys.exit("No such command " + repr(words[0]))
+elif words[:3] == ["fleet", "membership", "show"]:
     answer = json.loads((home / "membership").read_text())[is_upgraded]
     if isinstance(answer, str):
         print(answer, file=sys.stderr)
@@ -40,12 +42,15 @@ elif words[:2] == ["nodes", "show"]:
     answer = dict.fromkeys(("policy", "lists", "rules"), part)
     answer |= {{"status": "healthy", "reasons": [], "last_seen_at": time.time()}}
 else:
-    answer = {{"status": "running", "health": "healthy", "drain": {{"complete": True}}}}
+    health = "degraded" if is_upgraded and (home / "broken").exists() else "healthy"
+    answer = {{"status": "running", "health": health, "drain": {{"complete": True}}}}
     answer["revision"] = {{"applied": 7, "committed": 7}}
+    if (home / "older").exists() and not is_upgraded:
+        del answer["drain"]
 print(json.dumps(answer))
 """
 FAKE_TASKS = {
-    "keep.yml": [{"ansible.builtin.set_fact": {"secbeat_rollout_drained_before": True}}],
+    "keep.yml": [],
     "upgrade.yml": [{"ansible.builtin.copy": {"content": "", "dest": "{{ home }}/upgraded"}}],
     "restore.yml": [{"ansible.builtin.file": {"path": "{{ home }}/upgraded", "state": "absent"}}],
 }
@@ -176,3 +181,14 @@ def test_the_role_knows_the_agents_message_for_a_node_without_a_fleet() -> None:
     command = ["sh", ROLE / "files" / "membership.sh", "sh", "-c", 'echo "$0" >&2; exit 70']
     done = subprocess.run([*command, str(error.value)], capture_output=True, check=True)
     assert json.loads(done.stdout) == {"registered": False}
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_a_release_without_drain_and_fleet_is_upgraded(tmp_path: Path, is_good: bool) -> None:
+    (tmp_path / "older").touch()
+    if not is_good:
+        (tmp_path / "broken").touch()
+    done = rollout(tmp_path, NO_FLEET, NO_FLEET)
+    assert done.is_good == done.is_upgraded == is_good, done.text
+    assert "the present release of n1 has no drain" in done.text
+    assert done.count("drain") == 0
