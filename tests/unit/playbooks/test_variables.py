@@ -120,7 +120,8 @@ def test_documented_commands_have_their_effect(tmp_path: Path) -> None:
         "secbeat_scale_count": "2",
     }
     given |= {"secbeat_rollout_wait_seconds": "60", "secbeat_policy_wait_seconds": "60"}
-    drain = yaml.safe_load((ROLES / "rollout" / "tasks" / "drain.yml").read_text())[0]
+    tasks = yaml.safe_load((ROLES / "rollout" / "tasks" / "drain.yml").read_text())
+    (drain,) = [task for task in tasks if "retries" in task]
     values = {
         "backup": "{{ secbeat_backup_options }}",
         "fleet": "{{ secbeat_fleet_retries }}",
