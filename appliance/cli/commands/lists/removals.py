@@ -119,7 +119,7 @@ def say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
     _warn_of_kept(body)
     if not body.get("removed"):
         other = "other " if body.get("kept_of_fleet") else ""
-        output.line(f"no {other}entry of the {name} meets that; nothing is changed")
+        output.line(f"no {other}entry of the {name} meets the conditions; nothing is changed")
     elif state_of(answer) == "dry_run":
         output.line(f"{what} would go from the {name}; nothing is changed")
     else:

@@ -238,7 +238,7 @@ def test_flush_of_nothing_changes_nothing(api: Any, secbeat: Any) -> None:
     api.answers_with(200, {**DRY, "removed": 0, "removed_by_origin": {}})
     done = secbeat("blacklist", "flush", "--origin", "feed:x", "--yes")
     assert (done.code, len(api.requests)) == (0, 1)
-    assert done.out == "no entry of the blacklist meets that; nothing is changed\n"
+    assert done.out == "no entry of the blacklist meets the conditions; nothing is changed\n"
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
@@ -261,5 +261,5 @@ def test_flush_of_the_fleet_s_entries_alone_says_that_they_stay(api: Any, secbea
     api.answers_with(200, counted)
     done = secbeat("blacklist", "flush", "--reason", "scan", "--yes")
     assert len(api.requests) == 1
-    assert done.out == "no other entry of the blacklist meets that; nothing is changed\n"
+    assert done.out == "no other entry of the blacklist meets the conditions; nothing is changed\n"
     assert done.err == "secbeat: 25 are the fleet's and stay: remove them with --fleet\n"
