@@ -250,3 +250,31 @@ def test_an_unreachable_host_is_not_said_to_be_rolled_back(tmp_path: Path) -> No
     assert named(r'"msg": "back (\w)"', text) == {"b"}
     assert "the batch a, b failed and was not rolled back completely: a;" in text, text
     assert named(r"^(\w) +:", text.partition("PLAY RECAP")[2]) == {"a", "b"}
+
+
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >>"$0.calls"
+case $1-$2 in
+    cat-secbeat-orchestrator.service) ;;
+    try-restart-secbeat-orchestrator.service) exit "$STATUS" ;;
+    *) exit 5 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_rollback_restarts_only_units_that_the_previous_release_has(
+    tmp_path: Path, status: int
+) -> None:
+    tasks = yaml.safe_load((PLAYBOOKS / "roles" / "rollout" / "tasks" / "restore.yml").read_text())
+    (task,) = [each for each in tasks if each["name"].startswith("Restart the orchestrator")]
+    program = tmp_path / "systemctl"
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "STATUS": str(status)}
+    done = subprocess.run(task["ansible.builtin.command"]["argv"], env=environment, check=False)
+    assert done.returncode == status
+    calls = (tmp_path / "systemctl.calls").read_text().splitlines()
+    assert [call for call in calls if call.startswith("try-restart")] == [
+        "try-restart secbeat-orchestrator.service"
+    ]
