@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.answers import Answer
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.terminal.output import Output, warn
 
 

@@ -9,8 +9,9 @@ from typing import Literal
 import typer
 
 from appliance.cli.client import changes
+from appliance.cli.client.answers import Answer
 from appliance.cli.client.fleet_api import FleetApi
-from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.terminal.output import Output, warn
 from appliance.cli.terminal.tables import Columns
 

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 import requests
 
 from appliance.cli.client.ahead import ahead
+from appliance.cli.client.answers import Answer, refused
 from appliance.cli.client.keyfile import (
     DEFAULT_FILES,
     VARIABLES,
@@ -44,7 +44,6 @@ POLL_S = 0.2
 PAGE_MAX = 1000
 PATIENCE_S = 300.0
 """Total wait of one request while the API answers that it is to be sent again later."""
-_TOO_MANY = 429
 _OF_A_PROXY = (502, 503, 504)
 """A TLS terminator or a load balancer answers so, without JSON, while the API is away."""
 
@@ -67,28 +66,6 @@ class Rewindable(Protocol):
     def rewind(self) -> None:
         """Go back to the start of the body."""
         ...
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of the API: the status, the decoded body, and where to query a pending change."""
-
-    status: int
-    body: Any
-    location: str | None = None
-
-    @property
-    def pending(self) -> bool:
-        """Committed, but not in force yet."""
-        return bool(self.status == requests.codes.accepted)
-
-    @property
-    def revision(self) -> int | None:
-        """The revision of a change, from the body or the Location."""
-        if isinstance(self.body, dict) and isinstance(self.body.get("revision"), int):
-            return int(self.body["revision"])
-        tail = (self.location or "").rsplit("/", 1)[-1]
-        return int(tail) if tail.isdecimal() else None
 
 
 class NodeApi:
@@ -378,7 +355,7 @@ class NodeApi:
 
     def _refusal(self, response: requests.Response, problem: dict[str, Any]) -> RefusedError:
         """The error for a key that is invalid or not permitted: it also names the key's source."""
-        error = _refused(response, problem)
+        error = refused(response, problem)
         if error.exit_code == Exit.NO_PERMISSION and self._key_place:
             error.args = (f"{error}\nthe key came from {self._key_place}",)
         return error
@@ -391,21 +368,6 @@ def _where(body: dict[str, Any]) -> str:
         return ""
     nodes = body["nodes"]
     return f" on {nodes['pending']} of {nodes['of']} nodes: {', '.join(behind)}"
-
-
-def _refused(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
-    kind = {
-        _TOO_MANY: TryLaterError,
-        requests.codes.service_unavailable: UnavailableError,
-    }.get(response.status_code, RefusedError)
-    error = kind.from_problem(response.status_code, problem)
-    retry_after = response.headers.get("Retry-After", "")
-    error.retry_after_s = int(retry_after) if retry_after.isdecimal() else 0
-    if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        error.exit_code = Exit.NO_PERMISSION
-    elif response.status_code >= requests.codes.server_error and kind is RefusedError:
-        error.exit_code = Exit.SOFTWARE
-    return error
 
 
 def _why(error: BaseException) -> str:

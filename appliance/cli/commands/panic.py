@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from appliance.cli.client.answers import Answer
 from appliance.cli.client.changes import say, say_unchanged, settle
-from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
     DEFAULT_URL,

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from appliance.cli.client.answers import Answer
 from appliance.cli.client.choice import Asked, refuse_for_fleet
-from appliance.cli.client.node_api import Answer
 from appliance.cli.commands.lists import removals
 from appliance.cli.terminal.confirmation import confirm
 from appliance.cli.terminal.options import (

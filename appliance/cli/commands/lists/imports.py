@@ -17,7 +17,8 @@ from typing import IO
 
 import typer
 
-from appliance.cli.client.node_api import Answer, NodeApi, Query
+from appliance.cli.client.answers import Answer
+from appliance.cli.client.node_api import NodeApi, Query
 from appliance.cli.commands.lists import progress
 from dataplane.base.input.marks import without_marks
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from appliance.cli.client.answers import Answer
 from appliance.cli.client.changes import state_of
 from appliance.cli.client.choice import Asked, refuse_for_fleet
-from appliance.cli.client.node_api import Answer
 from appliance.cli.client.urls import quoted
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from appliance.cli.client.answers import Answer
 from appliance.cli.client.changes import say, settle
 from appliance.cli.client.fleet_api import FleetApi
-from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.commands.policy import of_fleet
 from appliance.cli.commands.policy.rollout import (
     CanaryNodeOption,

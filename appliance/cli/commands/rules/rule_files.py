@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
+from appliance.cli.client.answers import Answer
 from appliance.cli.client.changes import settle
 from appliance.cli.client.choice import Asked, refuse_for_fleet
-from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.problems import RefusedError
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.lists.imports import upload
