@@ -75,7 +75,9 @@ def test_a_command_that_check_mode_skips_is_not_waited_for(task: dict[str, Any])
 @pytest.mark.parametrize("file", sorted(PLAYBOOKS.rglob("*.yml")), ids=str)
 def test_no_filter_of_sets_loses_the_order(file: Path) -> None:
     """ansible-core makes Python sets of them: units, packages and hosts would come in any order."""
-    found = re.findall(r"\|\s*(difference|intersect|union|symmetric_difference)\b", file.read_text())
+    found = re.findall(
+        r"\|\s*(difference|intersect|union|symmetric_difference)\b", file.read_text()
+    )
     assert found == []
 
 

@@ -18,6 +18,9 @@ WAIT_S = 900
 """That the machine is given to be healthy."""
 SHOWN_MAX = 6000
 """Characters of a playbook's output in a failure."""
+JOURNAL = "systemctl --failed --no-pager; sudo journalctl --no-pager --lines=200 --unit='secbeat-*'"
+"""What the machine itself tells about a failure."""
+JOURNAL_S = 300
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Controller:
         """Run one to a good end, the machine being in these groups; returns its last counts.
 
         Raises:
-            AssertionError: it failed, or was not over within `PLAYBOOK_S`; with its last output.
+            AssertionError: it failed, or was not over within `PLAYBOOK_S`; with its last output,
+                and with the machine's journal if it failed.
         """
         inventory = self.home / "inventory.yml"
         inventory.write_text(json.dumps({group: {"hosts": {HOST: {}}} for group in groups}))
@@ -58,7 +62,9 @@ class Controller:
         except subprocess.TimeoutExpired as late:
             shown = (late.stdout or b"").decode(errors="replace")[-SHOWN_MAX:]
             raise AssertionError(f"{playbook} was not over in {PLAYBOOK_S} s: {shown}") from None
-        assert done.returncode == 0, (done.stdout + done.stderr)[-SHOWN_MAX:]
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr)[-SHOWN_MAX:]
+            raise AssertionError(f"{said}\n{self.node.access.run(JOURNAL, JOURNAL_S).stdout}")
         took_s = time.monotonic() - started
         self.lasted.append(f"{playbook} for {', '.join(groups)}: {took_s:.0f} s")
         return dict(recap(done.stdout)[HOST])
