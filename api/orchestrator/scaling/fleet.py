@@ -92,20 +92,30 @@ def activate(held: Held, node: str) -> None:
         _forget_tokens(connection, node)
 
 
-def set_desired(held: Held, chosen: list[str], desired: str) -> list[str]:
-    """Set ``active`` or ``draining`` for nodes that jobs have created; returns those that are
-    registered and reachable."""
+def drain(held: Held, chosen: list[str]) -> list[str]:
+    """Drain nodes that jobs have created; returns those that are registered and reachable.
+
+    A node that was drained already keeps its state, so that `resume` does not resume it.
+    """
     with held.write() as connection:
-        is_one = nodes.c.id.in_(chosen)
-        changed = nodes.c.desired != desired
-        found = list(connection.execute(select(nodes).where(is_one)))
-        connection.execute(
-            update(nodes)
-            .where(is_one, changed)
-            .values(desired=desired, change=changes.bump(connection))
-        )
+        found = list(connection.execute(select(nodes).where(nodes.c.id.in_(chosen))))
+        _set_desired(connection, [row.id for row in found if row.desired == "active"], "draining")
     now_ms = held.clock.utc_ms()
     return [row.id for row in found if judge(row, now_ms)[0] not in {"unreachable", "registering"}]
+
+
+def resume(held: Held, chosen: list[str]) -> None:
+    """End the drain of nodes that `drain` has begun."""
+    is_draining = (job_nodes.c.id.in_(chosen), job_nodes.c.state == "draining")
+    with held.write() as connection:
+        found = list(connection.execute(select(job_nodes.c.id).where(*is_draining)).scalars())
+        _set_desired(connection, found, "active")
+
+
+def _set_desired(connection: Connection, chosen: list[str], desired: str) -> None:
+    values = {"desired": desired, "change": changes.bump(connection)}
+    connection.execute(update(nodes).where(nodes.c.id.in_(chosen)).values(values))
+    connection.execute(update(job_nodes).where(job_nodes.c.id.in_(chosen)).values(state=desired))
 
 
 def lacks(held: Held, desired: Desired, node: str) -> list[Missing] | None:

@@ -20,7 +20,7 @@ COUNT_MAX = 100
 JOB_ID = "^scale-[0-9a-f]{8}$"
 Action = Literal["scale_up", "scale_down"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-NodeState = Literal["creating", "active", "removing"]
+NodeState = Literal["creating", "active", "draining", "removing"]
 
 
 class ScaleRequest(Strict):

@@ -86,9 +86,9 @@ def shrink(held: Held, means: Means) -> None:
 
 
 def keep(held: Held) -> str | None:
-    """End a scale-down early: the remaining nodes become active again. Returns the nodes that are
-    deregistered and may still exist."""
-    fleet.set_desired(held, list(held.row.nodes), "active")
+    """End a scale-down early: the remaining nodes that it has drained become active again. Returns
+    the nodes that are deregistered and may still exist."""
+    fleet.resume(held, list(held.row.nodes))
     rows = fleet.rows_of(held, held.row.nodes)
     left = [f"node {row.id!r} is left: {_LEFT}" for row in rows if row.state == "removing"]
     return "; ".join(left) or None
@@ -153,7 +153,7 @@ def _followed(lacks: list[Missing] | None) -> str:
 
 def _drain(held: Held, means: Means, chosen: list[str]) -> None:
     since_ms = held.clock.utc_ms()
-    heard = fleet.set_desired(held, chosen, "draining")
+    heard = fleet.drain(held, chosen)
     if not heard:
         return
     limit_s = means.settings.drain_s

@@ -267,7 +267,7 @@ def test_a_rollback_restarts_only_units_that_the_previous_release_has(
     tmp_path: Path, status: int
 ) -> None:
     tasks = yaml.safe_load((PLAYBOOKS / "roles" / "rollout" / "tasks" / "restore.yml").read_text())
-    (task,) = [each for each in tasks if each["name"].startswith("Restart the orchestrator")]
+    (task,) = [each for each in tasks if each["name"].startswith("Restart the terminators")]
     program = tmp_path / "systemctl"
     program.write_text(SYSTEMCTL)
     program.chmod(0o755)
@@ -278,3 +278,26 @@ def test_a_rollback_restarts_only_units_that_the_previous_release_has(
     assert [call for call in calls if call.startswith("try-restart")] == [
         "try-restart secbeat-orchestrator.service"
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "restarts"),
+    [
+        ("/usr/lib/systemd/system/secbeat-tls.service", True),
+        ("/usr/lib/systemd/system/secbeat-orchestrator-tls.service", True),
+        ("/usr/lib/systemd/system/secbeat-orchestrator.service", False),
+    ],
+)
+def test_a_new_unit_restarts_the_terminator_and_nothing_else_does(
+    path: str, restarts: bool
+) -> None:
+    role = PLAYBOOKS / "roles" / "rollout"
+    (handler,) = yaml.safe_load((role / "handlers" / "main.yml").read_text())
+    pattern = yaml.safe_load((role / "vars" / "main.yml").read_text())[
+        "secbeat_rollout_terminators"
+    ]
+    assert "secbeat_rollout_terminators" in handler["when"]
+    assert handler["listen"] == "secbeat files of node"
+    tree = PLAYBOOKS.parent / "appliance" / "rootfs" / "node"
+    assert (tree / path.lstrip("/")).exists()
+    assert bool(re.match(pattern, path)) is restarts

@@ -43,10 +43,10 @@ job_nodes = Table(
     Column("made_ms", INT64, nullable=False),
     Column("host", Text),
 )
-"""Nodes that jobs have created and that may still exist. ``state``: ``creating``, ``active`` or
-``removing``. ``host``: name of the host whose provisioner got the request; NULL: made by an older
-release. The row is inserted before the request to the provider, and deleted after the provider
-has destroyed the node."""
+"""Nodes that jobs have created and that may still exist. ``state``: ``creating``, ``active``,
+``draining`` (a job drains it) or ``removing``. ``host``: name of the host whose provisioner got the
+request; NULL: made by an older release. The row is inserted before the request to the provider, and
+deleted after the provider has destroyed the node."""
 
 job_log = Table(
     "job_log",

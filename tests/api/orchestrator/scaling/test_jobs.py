@@ -14,6 +14,8 @@ from api.orchestrator.scaling.worker import Worker
 from tests.api.orchestrator.scaling.conftest import FakeProvisioner, fail, job_of, scale
 from tests.support.clock import FakeClock
 
+SCALE = "/api/v1/scale"
+
 
 def test_the_contract_s_request_is_json_whatever_curl_says_it_is(admin: FlaskClient) -> None:
     body = '{"action": "scale_up", "count": 2}'
@@ -38,7 +40,7 @@ def test_nodes_that_were_made_are_registered_and_healthy_when_the_job_has_succee
     assert [(node["id"], node["status"]) for node in found] == [
         (node, "healthy") for node in job["nodes"]
     ]
-    scaled = admin.get("/api/v1/scale").json
+    scaled = admin.get(SCALE).json
     assert [node["state"] for node in scaled["nodes"]] == ["active", "active"]
     assert scaled["running"] is None
 
@@ -224,7 +226,7 @@ def test_what_a_failed_job_has_made_is_removed(
     assert (job["state"], job["error"]) == ("failed", "no more addresses")
     assert provisioner.there == []
     assert admin.get("/api/v1/nodes").json["nodes"] == []
-    assert admin.get("/api/v1/scale").json["nodes"] == []
+    assert admin.get(SCALE).json["nodes"] == []
 
 
 def test_a_node_that_does_not_get_healthy_is_removed_and_the_error_says_how_it_was(
@@ -255,6 +257,32 @@ def test_what_can_t_be_removed_is_named_and_the_next_scale_down_removes_it(
     scale(admin, "scale_down", 1)
     worker.turn()
     assert provisioner.there == [newer]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_scale_down_that_fails_resumes_only_what_it_has_drained(
+    admin: FlaskClient, worker: Worker, provisioner: FakeProvisioner, by_hand: bool
+) -> None:
+    kept, removed = scale(admin, "scale_up", 2).json["nodes"]
+    worker.turn()
+    if by_hand:
+        assert admin.post(f"/api/v1/nodes/{kept}/drain").status_code == 200
+    states: dict[str, str] = {}
+
+    def before(verb: str, node: str) -> None:
+        states.update((each["id"], each["state"]) for each in admin.get(SCALE).json["nodes"])
+        fail(verb, node)
+
+    provisioner.before = before
+    asked = scale(admin, "scale_down", 2)
+    worker.turn()
+    assert job_of(admin, asked)["state"] == "failed"
+    assert states == {kept: "active" if by_hand else "draining", removed: "removing"}
+    assert admin.get(f"/api/v1/nodes/{kept}").json["desired"] == (
+        "draining" if by_hand else "active"
+    )
+    left = {each["id"]: each["state"] for each in admin.get(SCALE).json["nodes"]}
+    assert left == {kept: "active", removed: "removing"}
 
 
 def test_jobs_are_listed_newest_first_in_pages(
