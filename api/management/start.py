@@ -13,6 +13,7 @@ from api.common.contract.errors import UnavailableError
 from api.common.contract.operations import Answer, Call, Handler
 from api.common.contract.roles import Role
 from api.common.disk import StorageError, written
+from api.common.files import write_private
 from api.management.database import ends
 from api.management.dataplane import Dataplane
 from api.management.lists.bulk import Bulk
@@ -95,10 +96,13 @@ class Start:
 
 
 def _move(before: Path, now: Path) -> None:
-    """Move the key from its place in earlier versions, where the agent could not read it."""
+    """Move the key from its place in earlier versions, where the agent could not read it.
+
+    A rename would fail: each of the unit's ``ReadWritePaths`` is a mount of its own.
+    """
     if before.exists() and not now.exists():
-        now.parent.mkdir(parents=True, exist_ok=True)
-        before.replace(now)
+        write_private(now, before.read_text(encoding="ascii"))
+        before.unlink()
 
 
 def _in_force(dataplane: Dataplane, database_id: UUID) -> int:

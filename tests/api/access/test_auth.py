@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -92,12 +95,26 @@ def test_a_second_boot_makes_no_keys(api: Api) -> None:
         again.close()
 
 
-def test_the_agents_key_of_an_earlier_version_goes_where_the_agent_can_read_it(api: Api) -> None:
-    before = api.settings.agent_key.read_text()
-    api.settings.agent_key.rename(api.settings.keys / "agent.key")
+@pytest.fixture
+def another_file_system() -> Iterator[Path]:
+    """As systemd makes of each of a unit's ``ReadWritePaths``: nothing can be renamed into it."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="secbeat-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("is_mounted", [False, True])
+def test_the_agents_key_of_an_earlier_version_goes_where_the_agent_can_read_it(
+    api: Api, another_file_system: Path, is_mounted: bool
+) -> None:
+    key, before = api.settings.agent_key, api.settings.agent_key.read_text()
+    key.rename(api.settings.keys / "agent.key")
+    if is_mounted:
+        assert another_file_system.stat().st_dev != api.settings.keys.stat().st_dev
+        shutil.move(key.parent, another_file_system / "agent")
+        key.parent.symlink_to(another_file_system / "agent")
     again = api.restart()
     try:
-        assert again.settings.agent_key.read_text() == before
+        assert (key.read_text(), key.stat().st_mode & 0o777) == (before, 0o600)
         assert list(again.settings.keys.iterdir()) == [again.settings.keys / "admin.key"]
     finally:
         again.close()
