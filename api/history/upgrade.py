@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from api.storage.migrations import Schema
+from api.storage.migrations import Schema, is_current
 from api.storage.sqlite import program
 from api.storage.sqlite import upgrade as sqlite
 
@@ -17,9 +17,10 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def migrate(database: Path) -> None:
     """Bring the schema up to date, in a process of its own.
 
-    Raises `StorageError` if the storage is the cause, else `ConfigurationError`.
+    Raises `StorageError` if the storage is the cause, else `ConfigurationError`; a database of a
+    newer release is not changed.
     """
-    if sqlite.current(database) != HEAD:
+    if not is_current(database, sqlite.current(database), HEAD):
         program.migrate("api.history.upgrade", database)
 
 

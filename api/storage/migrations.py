@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from dataplane.base.errors import ConfigurationError
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -26,3 +28,17 @@ class Schema:
         config.set_main_option("script_location", str(self.migrations).replace("%", "%%"))
         config.attributes["engine"] = engine
         command.upgrade(config, "+1")
+
+
+def is_current(place: object, found: str | None, head: str) -> bool:
+    """Whether a database at ``place`` has the revision ``head`` of its schema.
+
+    Raises `ConfigurationError` if a newer release has migrated it. A migration would fail only
+    after its backup, and a process that is restarted again and again would replace the backup that
+    the newer release has made.
+    """
+    if found is not None and found > head:
+        raise ConfigurationError(
+            f"{place} has schema {found} of a newer release, this one knows schemas up to {head}"
+        )
+    return found == head

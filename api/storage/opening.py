@@ -20,7 +20,7 @@ from api.common.children import child_environment
 from api.common.disk import StorageError
 from api.storage.clock import DatabaseClock
 from api.storage.database import Database, OpenDatabase
-from api.storage.migrations import Schema
+from api.storage.migrations import Schema, is_current
 from dataplane.base.clock import Clock, SystemClock
 from dataplane.base.errors import ConfigurationError
 
@@ -73,9 +73,10 @@ def migrate(module: str, url: str, head: str) -> None:
     It is a separate process, so that Alembic's memory is released. The URL, which may contain a
     password, is not among its arguments.
 
-    Raises `StorageError` if the storage is the cause, else `ConfigurationError`.
+    Raises `StorageError` if the storage is the cause, else `ConfigurationError`; a database of a
+    newer release is not changed.
     """
-    if revision(url) == head:
+    if is_current(sqlite_path(url) or "the database", revision(url), head):
         return
     done = subprocess.run(
         [sys.executable, "-m", module],

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -14,6 +15,7 @@ from sqlalchemy import inspect
 
 from api.orchestrator.database import upgrade
 from api.orchestrator.database.tables import METADATA
+from dataplane.base.errors import ConfigurationError
 from tests.support.documents.schema import shape
 from tests.support.servers.postgres import Postgres
 
@@ -49,6 +51,17 @@ def test_migrations_make_the_tables_in_postgresql(postgres: Postgres) -> None:
     assert made == wanted
     postgres.drop_database(migrated)
     postgres.drop_database(created)
+
+
+def test_a_postgresql_database_of_a_newer_release_is_refused(postgres: Postgres) -> None:
+    url = postgres.make_database(upgrade.migrate)
+    engine = sqlalchemy.create_engine(_driven(url))
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '9998'"))
+    engine.dispose()
+    with pytest.raises(ConfigurationError, match="the database has schema 9998 of a newer"):
+        upgrade.migrate(url)
+    postgres.drop_database(url)
 
 
 def _create(engine: sqlalchemy.Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import sqlalchemy
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from api.history.upgrade import migrate as migrate_events
 from api.management.database import tables, upgrade
 from api.management.database.upgrade import migrate
+from api.orchestrator.database.upgrade import migrate as migrate_fleet
 from api.storage.sqlite import Database
 from api.storage.sqlite.upgrade import back_up, current
 from dataplane.base.errors import ConfigurationError
@@ -119,6 +122,27 @@ def test_a_backup_is_complete_and_the_newest_five_are_kept(tmp_path: Path, schem
     assert kept == made[2:]
     assert kept[0].stat().st_mode & 0o777 == 0o600
     assert current(kept[0]) == upgrade.HEAD
+
+
+@pytest.mark.parametrize(
+    "migrate",
+    [migrate, migrate_events, lambda path: migrate_fleet(f"sqlite:///{path}")],
+    ids=["node.db", "events.db", "fleet.db"],
+)
+def test_a_database_of_a_newer_release_is_refused_and_costs_no_backup(
+    tmp_path: Path, migrate: Callable[[Path], None]
+) -> None:
+    """Each start would replace one of the five, until that of the newer release is gone."""
+    path = tmp_path / "newer.db"
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9998'")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match=f"{path} has schema 9998 of a newer release"):
+        migrate(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.glob("newer.db.before-*")) == []
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
