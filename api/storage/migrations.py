@@ -39,6 +39,7 @@ def is_current(place: object, found: str | None, head: str) -> bool:
     """
     if found is not None and found > head:
         raise ConfigurationError(
-            f"{place} has schema {found} of a newer release, this one knows schemas up to {head}"
+            f"{place} has schema {found} of a newer release, this one knows schemas up to {head}: "
+            f"install that release again"
         )
     return found == head
