@@ -98,10 +98,12 @@ class Start:
 def _move(before: Path, now: Path) -> None:
     """Move the key from its place in earlier versions, where the agent could not read it.
 
-    A rename would fail: each of the unit's ``ReadWritePaths`` is a mount of its own.
+    A rename would fail: each of the unit's ``ReadWritePaths`` is a mount of its own. A crash can
+    leave the key in both places; the next start removes the old one.
     """
-    if before.exists() and not now.exists():
-        write_private(now, before.read_text(encoding="ascii"))
+    if before.exists():
+        if not now.exists():
+            write_private(now, before.read_text(encoding="ascii"))
         before.unlink()
 
 

@@ -120,6 +120,17 @@ def test_the_agents_key_of_an_earlier_version_goes_where_the_agent_can_read_it(
         again.close()
 
 
+def test_a_move_of_the_agents_key_that_a_crash_has_interrupted_is_completed(api: Api) -> None:
+    before = api.settings.agent_key.read_text()
+    shutil.copy(api.settings.agent_key, api.settings.keys / "agent.key")
+    again = api.restart()
+    try:
+        assert again.settings.agent_key.read_text() == before
+        assert list(again.settings.keys.iterdir()) == [again.settings.keys / "admin.key"]
+    finally:
+        again.close()
+
+
 def test_the_key_of_the_environment_is_never_stored(api: Api) -> None:
     api.ban("192.0.2.1")
     api.close()
