@@ -11,7 +11,9 @@ from typing import Any, BinaryIO
 from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import SecBeatError
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 30.0
+"""As long as the watchdog lets an API hang. An API that is only slow continues to work on a request
+that its client has given up, so requests that are repeated earlier pile up and make it slower."""
 _BODY_BYTES_MAX = 1 << 22
 _OK = range(200, 300)
 
@@ -30,20 +32,22 @@ class NodeApi:
     """One connection per request; the key file is read each time, because it may be
     created later."""
 
-    def __init__(self, bind: str, key_file: Path) -> None:
+    def __init__(self, bind: str, key_file: Path, timeout_s: float = TIMEOUT_S) -> None:
         host, _, port = bind.rpartition(":")
         self._address = host.strip("[]"), int(port)
         self._key_file = key_file
+        self._timeout_s = timeout_s
 
     def request(
-        self, method: str, path: str, body: object = None, *, timeout_s: float = TIMEOUT_S
+        self, method: str, path: str, body: object = None, *, timeout_s: float | None = None
     ) -> dict[str, Any]:
         """The decoded answer, ``{}`` if it has none; ``path`` is below ``/api/v1/``.
 
         Raises RequestError.
         """
         content = None if body is None else json.dumps(body).encode()
-        return self._exchange(method, path, content, "application/json", timeout_s)
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        return self._exchange(method, path, content, "application/json", limit_s)
 
     def upload(self, path: str, content: BinaryIO, media_type: str, timeout_s: float) -> Any:
         """POST a file from its present position to its end; otherwise as `request`."""

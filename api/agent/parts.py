@@ -21,7 +21,7 @@ from api.agent.recording.baseline import BaselineKeeper
 from api.agent.recording.feed import Feed
 from api.agent.recording.journal.journal import Journal
 from api.agent.recording.journal.retention import Retention
-from api.agent.recording.names import RuleNames
+from api.agent.recording.names import ANSWER_S, RuleNames
 from api.agent.recording.recorder import Recorder
 from api.agent.response.responder import FAILING, Responder
 from api.agent.settings import AgentSettings
@@ -99,8 +99,9 @@ def start(
     """
     webhooks, sight = settings.webhooks, TableSight(clock)
     journal = Journal(settings.events, webhooks.endpoints, webhooks.events, clock)
-    api = NodeApi(settings.api, settings.events.with_name("agent.key"))
-    feed = Feed(clock, RuleNames(api))
+    key_file = settings.events.with_name("agent.key")
+    api = NodeApi(settings.api, key_file)
+    feed = Feed(clock, RuleNames(NodeApi(settings.api, key_file, ANSWER_S)))
     office = Office(webhooks, journal, node_id=settings.node_id, clock=clock)
     journal.listeners.append(office.wake)
     responder = Responder(api, clock)

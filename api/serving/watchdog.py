@@ -55,8 +55,9 @@ class Watchdog:
             connection.close()
 
     def _run(self) -> None:
-        """Asks twice in each interval, so that one lost answer does not end the process."""
+        """A late answer counts too: an API that is only slow must not be restarted, because a start
+        is more work still. The manager ends the process if no answer comes within its limit."""
         interval_s = self._interval_s or 0.0
         while not self._end.wait(interval_s / 2):
-            if self._works() and self.answers(max(interval_s / 2, _ANSWER_S_MIN)):
+            if self._works() and self.answers(max(2 * interval_s, _ANSWER_S_MIN)):
                 self._notifier.watchdog()

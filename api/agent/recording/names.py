@@ -11,6 +11,8 @@ from dataplane.waf.document import rule_id
 
 KEPT_S = 600.0
 KEPT_MAX = 1_000
+ANSWER_S = 2.0
+"""Time limit for an answer: events wait for it."""
 AWAY_S = 30.0
 """Pause after a failed request to the API; hits are reported without a name meanwhile."""
 

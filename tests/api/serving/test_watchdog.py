@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -31,12 +32,13 @@ def notifier(manager: socket.socket) -> Notifier:
     return Notifier({**ENVIRONMENT, "NOTIFY_SOCKET": manager.getsockname()}, 1)
 
 
-def says(status: str, ready: Event | None = None) -> Bridge:
+def says(status: str, ready: Event | None = None, late_s: float = 0.0) -> Bridge:
     """An API that answers so, once it is ready; until then its event loop hangs."""
 
     def application(_environ: object, start_response: object) -> list[bytes]:
         if ready is not None:
             ready.wait(120)
+        time.sleep(late_s)
         start_response(status, [("Content-Length", "0")])  # type: ignore[operator]
         return [b""]
 
@@ -88,6 +90,18 @@ def test_an_api_whose_event_loop_hangs_gives_no_sign_until_it_turns_again(
             manager.recv(100)
         manager.settimeout(60)
         ready.set()
+        assert manager.recv(100) == b"WATCHDOG=1"
+        watchdog.stop()
+
+
+def test_an_api_that_answers_late_lives(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart would be more work for an API that is only slow."""
+    monkeypatch.setitem(ENVIRONMENT, "WATCHDOG_USEC", "4000000")
+    with serving(says("200 OK", late_s=1.5)) as server:
+        watchdog = Watchdog(notifier(manager), ("127.0.0.1", server.port), PATH, lambda: True)
+        watchdog.start()
         assert manager.recv(100) == b"WATCHDOG=1"
         watchdog.stop()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.agent.node_api import TIMEOUT_S
 from api.serving.server import CONNECTIONS_MAX, OTHER_FILES
 from appliance.config.orchestrator import DATABASE_URL, ORCHESTRATOR_API_KEY, OrchestratorConfig
 from appliance.config.settings import (
@@ -104,6 +105,11 @@ def test_a_process_is_always_started_again_and_watched(name: str) -> None:
     assert settings["Restart"] == ["always"]
     assert settings["StartLimitIntervalSec"] == ["0"]
     assert int(settings["WatchdogSec"][0]) > 0
+
+
+def test_the_agent_gives_up_a_request_when_the_watchdog_gives_up_the_api() -> None:
+    """Not earlier: the API would still work on a request that the agent sends again."""
+    assert float(service("api")["WatchdogSec"][0]) == TIMEOUT_S
 
 
 @pytest.mark.parametrize("name", CONFINED)
