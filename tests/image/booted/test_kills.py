@@ -1,7 +1,7 @@
 """kill -9, ten times in a row for each process: it is back and the node forwards, each time.
 
 Prints how long that took. On hardware the aim is 5 seconds. An emulated machine runs about ten
-times slower, and twice as slow again on a busy host: the bound only ends a wait without hope.
+times slower, and twice as slow again on a busy host. The bound is TimeoutStartSec of the API.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.image.support.vms.vm import METRICS_PORT, VM
 from tests.support.waiting import wait_for
 
 ROUNDS = 10
-BACK_S = 600
+BACK_S = 300
 REQUEST_S = 30.0
 """Longer than an answer takes: a request that is given up is worked on all the same."""
 POLL_S = 1.0
